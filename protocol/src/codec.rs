@@ -1,0 +1,61 @@
+//! The one place that names bincode.
+//!
+//! Bodies are bincode 2 with variable-length integers, little-endian. bincode is no longer
+//! maintained (RUSTSEC-2025-0141), so nothing else may name it: a test holds wincode's varint
+//! configuration to the same bytes, which is the way out.
+
+pub use bincode::{Decode, Encode};
+
+use crate::limit::DECODE_BYTES;
+
+type Config = bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<DECODE_BYTES>,
+>;
+
+const CONFIG: Config = bincode::config::standard().with_limit::<DECODE_BYTES>();
+
+/// Why bytes are not the body they claim to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the body ends early or holds an impossible value: {0}")]
+    Malformed(String),
+    #[error("the body claims more memory than {DECODE_BYTES} bytes")]
+    TooLarge,
+    #[error("{left} bytes follow the body")]
+    Trailing { left: usize },
+    #[error("{what} is above its bound of {bound}")]
+    Bound { what: &'static str, bound: usize },
+}
+
+/// Decodes a whole body: every byte must be used.
+pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let (value, used) = bincode::decode_from_slice(bytes, CONFIG).map_err(from_bincode)?;
+    match bytes.len() - used {
+        0 => Ok(value),
+        left => Err(DecodeError::Trailing { left }),
+    }
+}
+
+/// Encodes a body. Cannot fail: bodies hold no maps, locks or borrowed cells.
+pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_into(value, &mut bytes);
+    bytes
+}
+
+/// Encodes a body at the end of `bytes`.
+pub fn encode_into<T: Encode>(value: &T, bytes: &mut Vec<u8>) {
+    let config = bincode::config::standard();
+    if let Err(error) = bincode::encode_into_std_write(value, bytes, config) {
+        unreachable!("encoding into memory failed: {error}");
+    }
+}
+
+fn from_bincode(error: bincode::error::DecodeError) -> DecodeError {
+    match error {
+        bincode::error::DecodeError::LimitExceeded => DecodeError::TooLarge,
+        other => DecodeError::Malformed(other.to_string()),
+    }
+}
