@@ -1,0 +1,184 @@
+//! `cargo xtask test`: every check that CI runs, in one go.
+
+mod tally;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::metadata::Metadata;
+use crate::program::{Failure, cargo, run as run_program, succeeds};
+use crate::{setup, tidy};
+use tally::Tally;
+
+struct Step {
+    name: &'static str,
+    check: fn() -> Result<(), Failure>,
+}
+
+/// In this order: the quick ones first, the tests last so that their summary ends the log.
+const STEPS: [Step; 8] = [
+    Step {
+        name: "format",
+        check: format,
+    },
+    Step {
+        name: "tidy",
+        check: tidy::run,
+    },
+    Step {
+        name: "dependencies",
+        check: dependencies,
+    },
+    Step {
+        name: "advisories",
+        check: advisories,
+    },
+    Step {
+        name: "clippy",
+        check: clippy,
+    },
+    Step {
+        name: "documentation",
+        check: documentation,
+    },
+    Step {
+        name: "doc tests",
+        check: doc_tests,
+    },
+    Step {
+        name: "tests",
+        check: tests,
+    },
+];
+
+/// Runs all steps, also after one has failed: one run shows everything there is to mend.
+pub(crate) fn run() -> Result<(), Failure> {
+    let started = Instant::now();
+    setup::run()?;
+    remove_report()?;
+    let mut failed = Vec::new();
+    for (index, step) in STEPS.iter().enumerate() {
+        println!(
+            "\n==> {} ({} of {}, {} since start)",
+            step.name,
+            index + 1,
+            STEPS.len(),
+            seconds(started.elapsed()),
+        );
+        let step_started = Instant::now();
+        let outcome = (step.check)();
+        let took = seconds(step_started.elapsed());
+        match outcome {
+            Ok(()) => println!("<== {}: held, {took}", step.name),
+            Err(failure) => {
+                println!("<== {}: FAILED, {took}: {failure}", step.name);
+                failed.push(step.name);
+            }
+        }
+    }
+    println!("\nall steps: {}", seconds(started.elapsed()));
+    let tally = tally();
+    let outcome = verdict(&failed);
+    if let Err(failure) = &outcome {
+        println!("{failure}");
+    }
+    if let Some(Tally { passed, failed }) = tally {
+        println!("{passed} passed, {failed} failed");
+    }
+    outcome
+}
+
+fn verdict(failed: &[&str]) -> Result<(), Failure> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Unmet(format!("failed: {}", failed.join(", "))))
+}
+
+fn format() -> Result<(), Failure> {
+    run_program(cargo(&["fmt", "--all", "--check"]))
+}
+
+/// Licences, sources, bans and version floors: nothing but the tree is needed for these.
+fn dependencies() -> Result<(), Failure> {
+    run_program(cargo(&[
+        "deny",
+        "--log-level",
+        "error",
+        "check",
+        "--allow",
+        "duplicate",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
+}
+
+/// Advisories, wherever their database can be had; elsewhere the log says that they were not.
+fn advisories() -> Result<(), Failure> {
+    let mut fetch = cargo(&["deny", "fetch", "db"]);
+    // A connection that gives less than 1,000 bytes/s for 20 s is given up.
+    fetch.env("GIT_HTTP_LOW_SPEED_LIMIT", "1000");
+    fetch.env("GIT_HTTP_LOW_SPEED_TIME", "20");
+    fetch.env("GIT_TERMINAL_PROMPT", "0");
+    if !succeeds(fetch) {
+        println!("skipped: the advisory database cannot be fetched from here");
+        return Ok(());
+    }
+    run_program(cargo(&["deny", "check", "--disable-fetch", "advisories"]))
+}
+
+fn clippy() -> Result<(), Failure> {
+    run_program(cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn documentation() -> Result<(), Failure> {
+    let mut doc = cargo(&["doc", "--no-deps", "--workspace"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run_program(doc)
+}
+
+fn doc_tests() -> Result<(), Failure> {
+    run_program(cargo(&["test", "--doc", "--workspace"]))
+}
+
+fn tests() -> Result<(), Failure> {
+    run_program(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]))
+}
+
+/// Where nextest writes the report that `.config/nextest.toml` asks for under `ci`.
+fn report() -> Result<PathBuf, Failure> {
+    let target = Metadata::read()?.target_directory;
+    Ok(target.join("nextest").join("ci").join("junit.xml"))
+}
+
+/// An older run's report must not speak for this one.
+fn remove_report() -> Result<(), Failure> {
+    let path = report()?;
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Failure::File {
+            action: "removing",
+            path: path.display().to_string(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What nextest counted; nothing where it did not get as far as running tests.
+fn tally() -> Option<Tally> {
+    let report = fs::read_to_string(report().ok()?).ok()?;
+    Tally::parse(&report)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
