@@ -1,11 +1,11 @@
 //! Sessions, passwords, invites, profiles.
 
-use crate::codec::{Decode, Encode};
+use crate::codec::{CodecError, Decode, Decoder, Encode, Row, rows};
 use crate::extension::Extensions;
 use crate::hello::Password;
 use crate::id::{RoomId, SessionId, UserId};
 use crate::kind::{at_most, bodies};
-use crate::limit::PAGE_ROWS;
+use crate::limit::{INVITE_CODE_BYTES, INVITE_ROOMS, PAGE_ROWS, SESSIONS};
 
 /// End this session. Answered by `Done`, then the server ends the link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -25,7 +25,7 @@ pub struct Sessions {
 }
 
 /// One device's session, as its owner sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Session {
     pub id: SessionId,
     pub device: String,
@@ -86,7 +86,7 @@ pub struct Redeemed {
 }
 
 /// Profiles by id, and by exact name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode)]
 pub struct FindPeople {
     pub ids: Vec<UserId>,
     pub names: Vec<String>,
@@ -100,23 +100,41 @@ pub struct People {
     pub ext: Extensions,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Person {
     pub id: UserId,
     pub name: String,
     pub display_name: String,
 }
 
+impl<C> Decode<C> for FindPeople {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, CodecError> {
+        Ok(Self {
+            ids: Decode::decode(decoder)?,
+            names: <Vec<Row<String>>>::decode(decoder)?
+                .into_iter()
+                .map(|Row(name)| name)
+                .collect(),
+            ext: Decode::decode(decoder)?,
+        })
+    }
+}
+
+rows! {
+    Person { id, name, display_name }
+    Session { id, device, made_at_ms, seen_at_ms, address, current }
+}
+
 bodies! {
     LogOut = LOG_OUT;
     ListSessions = LIST_SESSIONS;
-    Sessions = SESSIONS, |it| at_most("the number of sessions", it.sessions.len(), 1_000);
+    Sessions = SESSIONS, |it| at_most("the number of sessions", it.sessions.len(), SESSIONS);
     RevokeSession = REVOKE_SESSION;
     ChangePassword = CHANGE_PASSWORD;
-    CreateInvite = CREATE_INVITE, |it| at_most("the number of rooms", it.rooms.len(), 64);
+    CreateInvite = CREATE_INVITE, |it| at_most("the number of rooms", it.rooms.len(), INVITE_ROOMS);
     Invite = INVITE;
-    RedeemInvite = REDEEM_INVITE, |it| at_most("the code", it.code.len(), 64);
-    Redeemed = REDEEMED;
+    RedeemInvite = REDEEM_INVITE, |it| at_most("the code", it.code.len(), INVITE_CODE_BYTES);
+    Redeemed = REDEEMED, |it| at_most("the number of rooms", it.rooms.len(), INVITE_ROOMS);
     FindPeople = FIND_PEOPLE, |it| at_most("the number of people", it.ids.len() + it.names.len(), PAGE_ROWS.into());
     People = PEOPLE, |it| at_most("the number of people", it.people.len(), PAGE_ROWS.into());
 }

@@ -6,6 +6,8 @@
 
 pub use bincode::{Decode, Encode};
 
+pub(crate) use bincode::{de::Decoder, error::DecodeError as CodecError, impl_borrow_decode};
+
 use crate::limit::DECODE_BYTES;
 
 type Config = bincode::config::Configuration<
@@ -50,6 +52,34 @@ pub fn encode_into<T: Encode>(value: &T, bytes: &mut Vec<u8>) {
     let config = bincode::config::standard();
     if let Err(error) = bincode::encode_into_std_write(value, bytes, config) {
         unreachable!("encoding into memory failed: {error}");
+    }
+}
+
+/// Makes `Decode` of structs that stand in lists. bincode forgets the memory of a list's element
+/// as soon as the element is read; each of these claims its own size for good, so that all that one
+/// decode holds counts against [`DECODE_BYTES`]. Fields stand in the order of the struct.
+macro_rules! rows {
+    ($($row:ident { $($field:ident),* $(,)? })*) => {$(
+        impl<C> $crate::codec::Decode<C> for $row {
+            fn decode<D: $crate::codec::Decoder<Context = C>>(
+                decoder: &mut D,
+            ) -> Result<Self, $crate::codec::CodecError> {
+                decoder.claim_bytes_read(size_of::<Self>())?;
+                Ok(Self { $($field: $crate::codec::Decode::decode(decoder)?),* })
+            }
+        }
+        $crate::codec::impl_borrow_decode!($row);
+    )*};
+}
+pub(crate) use rows;
+
+/// A list element of a foreign type, with the same claim.
+pub(crate) struct Row<T>(pub(crate) T);
+
+impl<C, T: Decode<C>> Decode<C> for Row<T> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, CodecError> {
+        decoder.claim_bytes_read(size_of::<T>())?;
+        T::decode(decoder).map(Self)
     }
 }
 

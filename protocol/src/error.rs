@@ -5,6 +5,7 @@ use std::fmt;
 use crate::codec::{Decode, Encode};
 use crate::extension::Extensions;
 use crate::kind::{at_most, bodies};
+use crate::limit::REFUSAL_TEXT_BYTES;
 
 /// Why a request was refused. An open set of numbers that are never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -21,7 +22,7 @@ pub struct Refusal {
     pub ext: Extensions,
 }
 
-bodies! { Refusal = REFUSED, |it| at_most("the text", it.text.len(), 1024); }
+bodies! { Refusal = REFUSED, |it| at_most("the text", it.text.len(), REFUSAL_TEXT_BYTES); }
 
 macro_rules! codes {
     ($($number:literal $name:ident $text:literal;)*) => {
@@ -138,10 +139,13 @@ impl Refusal {
         }
     }
 
-    /// With a text that says more than the table's: which thing, which bound.
+    /// With a text that says more than the table's: which thing, which bound. A text above
+    /// [`REFUSAL_TEXT_BYTES`] is cut there, since a reader would refuse it.
     pub fn with_text(code: Code, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        text.truncate(text.floor_char_boundary(REFUSAL_TEXT_BYTES));
         Self {
-            text: text.into(),
+            text,
             ..Self::new(code)
         }
     }

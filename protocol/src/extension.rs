@@ -1,6 +1,6 @@
 //! What a later version adds to a frozen body: a bounded list of (tag, bytes) at its end.
 
-use crate::codec::{Decode, DecodeError, Encode};
+use crate::codec::{Decode, DecodeError, Encode, rows};
 use crate::limit::{EXTENSION_BYTES, EXTENSIONS};
 
 /// Additions to a body, by tag. A reader takes the tags it knows and carries the rest along.
@@ -8,10 +8,14 @@ use crate::limit::{EXTENSION_BYTES, EXTENSIONS};
 pub struct Extensions(Vec<Extension>);
 
 /// One addition. Tags are per body type and never reused.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Extension {
     pub tag: u16,
     pub value: Vec<u8>,
+}
+
+rows! {
+    Extension { tag, value }
 }
 
 impl Extensions {

@@ -1,11 +1,17 @@
 //! The frame: `u32 length | u16 type | u8 revision | u8 flags | u32 request | body`, little-endian.
 //! `length` counts what follows it.
 
-use bytes::{Buf, Bytes, BytesMut};
+mod compression;
+mod reader;
+
+use bytes::{Buf, Bytes};
+
+pub use compression::{compress, encode_compressed};
+pub use reader::FrameReader;
 
 use crate::codec::{self, DecodeError};
 use crate::kind::{Body, Kind};
-use crate::limit::{BODY_PLAIN_BYTES, COMPRESS_ABOVE_BYTES, HEADER_BYTES, HEADER_COUNTED_BYTES};
+use crate::limit::{BODY_PLAIN_BYTES, HEADER_BYTES, HEADER_COUNTED_BYTES, SIGNAL_BYTES};
 
 /// A reader that does not know this type must answer `Unsupported` instead of skipping it.
 pub const FLAG_CRITICAL: u8 = 1 << 0;
@@ -40,6 +46,8 @@ pub enum FrameError {
     Oversize { body: usize, bound: usize },
     #[error("unknown flags {flags:#04x}")]
     Flags { flags: u8 },
+    #[error("a datagram of {size} bytes is not one whole frame")]
+    Datagram { size: usize },
     #[error("the compressed body is damaged or larger than {BODY_PLAIN_BYTES} bytes")]
     Compression,
     #[error("{kind:?} revision {revision} is not known here")]
@@ -82,24 +90,15 @@ impl Frame {
         if self.header.flags & FLAG_ZSTD == 0 {
             return Ok(self.body.clone());
         }
-        // The declared size is checked before anything is allocated for it.
-        let size = zstd::zstd_safe::get_frame_content_size(&self.body)
-            .ok()
-            .flatten();
-        match size {
-            Some(size) if size <= BODY_PLAIN_BYTES as u64 => {
-                let plain = zstd::bulk::decompress(&self.body, size as usize)
-                    .map_err(|_| FrameError::Compression)?;
-                Ok(plain.into())
-            }
-            _ => Err(FrameError::Compression),
-        }
+        compression::decompress(&self.body)
+            .map(Bytes::from)
+            .ok_or(FrameError::Compression)
     }
 
     /// The frame's bytes as they travel.
     pub fn to_bytes(&self) -> Bytes {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + self.body.len());
-        write_header(&mut bytes, &self.header, self.body.len());
+        bytes.extend_from_slice(&header_bytes(&self.header, self.body.len()));
         bytes.extend_from_slice(&self.body);
         bytes.into()
     }
@@ -109,151 +108,56 @@ impl Frame {
 pub fn encode<T: Body>(request: u32, body: &T) -> Bytes {
     let mut bytes = vec![0; HEADER_BYTES];
     codec::encode_into(body, &mut bytes);
-    seal(bytes, T::header(request, 0))
-}
-
-/// The same frame with zstd when its body is large and compression saves at least an eighth.
-pub fn encode_compressed<T: Body>(request: u32, body: &T) -> Bytes {
-    compress(&encode(request, body))
-}
-
-/// A frame's bytes compressed when that pays, else the same bytes.
-pub fn compress(frame: &Bytes) -> Bytes {
-    let plain = &frame[HEADER_BYTES..];
-    if plain.len() <= COMPRESS_ABOVE_BYTES || frame[7] & FLAG_ZSTD != 0 {
-        return frame.clone();
-    }
-    match zstd::bulk::compress(plain, 1) {
-        Ok(packed) if packed.len() <= plain.len() - plain.len() / 8 => {
-            let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len());
-            bytes.extend_from_slice(&frame[..HEADER_BYTES]);
-            bytes.extend_from_slice(&packed);
-            bytes[7] |= FLAG_ZSTD;
-            let counted = (HEADER_COUNTED_BYTES + packed.len()) as u32;
-            bytes[..4].copy_from_slice(&counted.to_le_bytes());
-            bytes.into()
-        }
-        _ => frame.clone(),
-    }
-}
-
-fn seal(mut bytes: Vec<u8>, header: Header) -> Bytes {
-    let body = bytes.len() - HEADER_BYTES;
-    let mut head = Vec::with_capacity(HEADER_BYTES);
-    write_header(&mut head, &header, body);
+    let head = header_bytes(&T::header(request, 0), bytes.len() - HEADER_BYTES);
     bytes[..HEADER_BYTES].copy_from_slice(&head);
     bytes.into()
 }
 
-fn write_header(bytes: &mut Vec<u8>, header: &Header, body: usize) {
-    bytes.extend_from_slice(&((HEADER_COUNTED_BYTES + body) as u32).to_le_bytes());
-    bytes.extend_from_slice(&header.kind.0.to_le_bytes());
-    bytes.push(header.revision);
-    bytes.push(header.flags);
-    bytes.extend_from_slice(&header.request.to_le_bytes());
+fn header_bytes(header: &Header, body: usize) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    bytes[..4].copy_from_slice(&((HEADER_COUNTED_BYTES + body) as u32).to_le_bytes());
+    bytes[4..6].copy_from_slice(&header.kind.0.to_le_bytes());
+    bytes[6] = header.revision;
+    bytes[7] = header.flags;
+    bytes[8..].copy_from_slice(&header.request.to_le_bytes());
+    bytes
 }
 
-/// Finds frames in a stream of chunks. Holds at most one unfinished frame, whose size is checked
-/// against the bound before its body is buffered.
-#[derive(Debug, Default)]
-pub struct FrameReader {
-    /// Chunk that holds whole frames not yet taken.
-    ready: Bytes,
-    /// Start of a frame that goes on in the next chunk.
-    partial: BytesMut,
-}
-
-impl FrameReader {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Gives the reader the next chunk. Call [`FrameReader::next`] until it has no more first.
-    pub fn feed(&mut self, chunk: Bytes) {
-        if self.ready.is_empty() && self.partial.is_empty() {
-            self.ready = chunk;
-        } else {
-            self.partial.extend_from_slice(&self.ready);
-            self.ready = Bytes::new();
-            self.partial.extend_from_slice(&chunk);
-        }
-    }
-
-    /// The next whole frame with a body of at most `bound` bytes, `None` when more is needed.
-    /// After an error the stream cannot be read on.
-    pub fn next(&mut self, bound: usize) -> Result<Option<Frame>, FrameError> {
-        if !self.partial.is_empty() {
-            self.ready = std::mem::take(&mut self.partial).freeze();
-        }
-        let Some(header) = self.ready.get(..HEADER_BYTES) else {
-            return self.wait(HEADER_BYTES);
-        };
-        let (length, header) = read_header(header);
-        let body = match (length as usize).checked_sub(HEADER_COUNTED_BYTES) {
-            None => return Err(FrameError::Short { length }),
-            Some(body) if body > bound => return Err(FrameError::Oversize { body, bound }),
-            Some(body) => body,
-        };
-        if header.flags & !FLAGS_KNOWN != 0 {
-            return Err(FrameError::Flags {
-                flags: header.flags,
-            });
-        }
-        if self.ready.len() < HEADER_BYTES + body {
-            return self.wait(HEADER_BYTES + body);
-        }
-        self.ready.advance(HEADER_BYTES);
-        let frame = Frame {
-            header,
-            body: self.ready.split_to(body),
-        };
-        Ok(Some(frame))
-    }
-
-    /// Bytes of an unfinished frame held here.
-    pub fn buffered_bytes(&self) -> usize {
-        self.ready.len() + self.partial.len()
-    }
-
-    fn wait(&mut self, whole: usize) -> Result<Option<Frame>, FrameError> {
-        let ready = std::mem::take(&mut self.ready);
-        if !ready.is_empty() {
-            // The chunk may be a slice of a large packet buffer: keep a copy of the rest only,
-            // and grow to the frame's size as it arrives, not before.
-            let mut partial = BytesMut::with_capacity(whole.min(ready.len() * 2));
-            partial.extend_from_slice(&ready);
-            self.partial = partial;
-        }
-        Ok(None)
-    }
-}
-
-fn read_header(mut bytes: &[u8]) -> (u32, Header) {
+/// Reads and checks the [`HEADER_BYTES`] before a body of at most `bound` bytes; tells its size.
+fn read_header(mut bytes: &[u8], bound: usize) -> Result<(Header, usize), FrameError> {
     let length = bytes.get_u32_le();
-    let kind = Kind(bytes.get_u16_le());
-    let revision = bytes.get_u8();
-    let flags = bytes.get_u8();
-    let request = bytes.get_u32_le();
-    (
-        length,
-        Header {
-            kind,
-            revision,
-            flags,
-            request,
-        },
-    )
+    let header = Header {
+        kind: Kind(bytes.get_u16_le()),
+        revision: bytes.get_u8(),
+        flags: bytes.get_u8(),
+        request: bytes.get_u32_le(),
+    };
+    let body = match (length as usize).checked_sub(HEADER_COUNTED_BYTES) {
+        None => return Err(FrameError::Short { length }),
+        Some(body) if body > bound => return Err(FrameError::Oversize { body, bound }),
+        Some(body) => body,
+    };
+    match header.flags & !FLAGS_KNOWN {
+        0 => Ok((header, body)),
+        _ => Err(FrameError::Flags {
+            flags: header.flags,
+        }),
+    }
 }
 
 /// The single frame of a datagram.
-pub fn from_datagram(datagram: Bytes) -> Result<Frame, FrameError> {
+pub fn from_datagram(mut datagram: Bytes) -> Result<Frame, FrameError> {
     let size = datagram.len();
-    let mut reader = FrameReader::new();
-    reader.feed(datagram);
-    match reader.next(crate::limit::SIGNAL_BYTES)? {
-        Some(frame) if reader.buffered_bytes() == 0 => Ok(frame),
-        _ => Err(FrameError::Short {
-            length: size as u32,
+    let head = datagram
+        .get(..HEADER_BYTES)
+        .ok_or(FrameError::Datagram { size })?;
+    let (header, body) = read_header(head, SIGNAL_BYTES)?;
+    datagram.advance(HEADER_BYTES);
+    match datagram.len() == body {
+        true => Ok(Frame {
+            header,
+            body: datagram,
         }),
+        false => Err(FrameError::Datagram { size }),
     }
 }

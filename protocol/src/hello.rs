@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::codec::{Decode, Encode};
+use crate::codec::{Decode, Encode, rows};
 use crate::extension::Extensions;
 use crate::id::{Epoch, SessionId, UserId};
 use crate::kind::{at_most, bodies};
-use crate::limit::{DEVICE_BYTES, NODES};
+use crate::limit::{DEVICE_BYTES, NODE_ADDRESS_BYTES, NODES, PINS};
 
 /// Feature bits of hello and welcome; what both have is in force.
 pub mod feature {
@@ -65,7 +65,7 @@ pub struct Welcome {
 }
 
 /// A node that takes links.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Node {
     /// `host:port`.
     pub address: String,
@@ -181,12 +181,16 @@ fn check_nodes(nodes: &[Node]) -> Result<(), crate::codec::DecodeError> {
     at_most("the number of nodes", nodes.len(), NODES)?;
     nodes
         .iter()
-        .try_for_each(|node| at_most("a node's address", node.address.len(), 300))
+        .try_for_each(|node| at_most("a node's address", node.address.len(), NODE_ADDRESS_BYTES))
+}
+
+rows! {
+    Node { address, load }
 }
 
 bodies! {
     Hello = HELLO, |it| at_most("the client's name", it.client.len(), DEVICE_BYTES);
-    Welcome = WELCOME, |it| check_nodes(&it.nodes).and(at_most("the number of pins", it.pins.len(), 4));
+    Welcome = WELCOME, |it| check_nodes(&it.nodes).and(at_most("the number of pins", it.pins.len(), PINS));
     LogIn = LOG_IN, |it| at_most("the device's name", it.device.len(), DEVICE_BYTES);
     Register = REGISTER, |it| at_most("the device's name", it.device.len(), DEVICE_BYTES);
     Enter = ENTER;

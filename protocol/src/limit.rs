@@ -6,11 +6,14 @@ pub const HEADER_BYTES: usize = 12;
 pub const HEADER_COUNTED_BYTES: usize = HEADER_BYTES - 4;
 /// Largest frame body before a session is entered, bytes: a hello and a log-in are far smaller.
 pub const BODY_UNENTERED_BYTES: usize = 4 * 1024;
+/// Largest frame body that a client takes before it is entered, bytes: a welcome that lists every
+/// node it may.
+pub const BODY_WELCOME_BYTES: usize = 32 * 1024;
 /// Largest frame body of an entered session, bytes as they travel.
 pub const BODY_BYTES: usize = 256 * 1024;
 /// Largest body after decompression, bytes: four times the wire, so that a bomb stays small.
 pub const BODY_PLAIN_BYTES: usize = 4 * BODY_BYTES;
-/// Memory that decoding one body may claim, bytes.
+/// Memory that decoding one body may hold, bytes, beside the body itself: text and lists together.
 pub const DECODE_BYTES: usize = BODY_PLAIN_BYTES;
 /// Bodies above this are compressed when it pays, bytes.
 pub const COMPRESS_ABOVE_BYTES: usize = 1024;
@@ -52,8 +55,20 @@ pub const REQUESTS_IN_FLIGHT: usize = 64;
 pub const EXTENSIONS: usize = 16;
 /// Bytes of one extension's value.
 pub const EXTENSION_BYTES: usize = 4 * 1024;
+/// Text of a refusal, bytes of UTF-8: a sentence or three.
+pub const REFUSAL_TEXT_BYTES: usize = 1024;
+/// Sessions that one person's list names.
+pub const SESSIONS: usize = 1_000;
+/// Characters (ASCII letters and digits) of a join code.
+pub const INVITE_CODE_BYTES: usize = 64;
+/// Rooms that a join code opens.
+pub const INVITE_ROOMS: usize = 64;
 /// Nodes that a welcome lists.
 pub const NODES: usize = 64;
+/// A node's `host:port`, bytes: the longest host name, a port and some room.
+pub const NODE_ADDRESS_BYTES: usize = 300;
+/// Pins that a welcome lists: now, next, and two to spare.
+pub const PINS: usize = 4;
 /// Rooms of one frame of heads.
 pub const HEADS: usize = 1_000;
 /// People named in one presence digest; a room with more online sends counts only.

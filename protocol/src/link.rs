@@ -8,6 +8,7 @@ use std::str::FromStr;
 use data_encoding::BASE32_NOPAD;
 
 use crate::DEFAULT_PORT;
+use crate::limit::INVITE_CODE_BYTES;
 
 /// SHA-256 of an installation's public key (SPKI).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +34,8 @@ pub struct JoinLink {
 /// Hosts in one link.
 pub const MAX_HOSTS: usize = 8;
 const MAX_TEXT_BYTES: usize = 1_024;
-const MAX_CODE_BYTES: usize = 64;
+const MAX_HOST_BYTES: usize = 253;
+const MAX_EXCERPT_CHARS: usize = 64;
 
 /// Why a text is not a join link or an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,16 +44,18 @@ pub enum LinkError {
         "not a join link: it must look like parlor://HOST:PORT/j/CODE.PIN; copy it whole and paste it again"
     )]
     Form,
-    #[error("the link's host {0:?} is not a host name or an address")]
+    #[error("the host {0:?} is not a name or an address; an IPv6 address goes in brackets")]
     Host(String),
-    #[error("the link's port {0:?} is not a number from 1 to 65535")]
+    #[error("more than {MAX_HOSTS} hosts; name fewer of them")]
+    Hosts,
+    #[error("the port {0:?} is not a number from 1 to 65535")]
     Port(String),
     #[error(
         "the link's code {0:?} is not letters and digits; copy the link whole and paste it again"
     )]
     Code(String),
     #[error(
-        "the link's pin is damaged: {0} characters instead of 52, or one mistyped; copy the link whole and paste it again"
+        "the link's pin is damaged: it has {0} characters and must have 52, letters and the digits 2 to 7; copy the link whole and paste it again"
     )]
     Pin(usize),
 }
@@ -72,10 +76,10 @@ impl FromStr for JoinLink {
             None => (tail, None),
         };
         if code.is_empty()
-            || code.len() > MAX_CODE_BYTES
+            || code.len() > INVITE_CODE_BYTES
             || !code.bytes().all(|byte| byte.is_ascii_alphanumeric())
         {
-            return Err(LinkError::Code(code.chars().take(MAX_CODE_BYTES).collect()));
+            return Err(LinkError::Code(excerpt(code)));
         }
         Ok(Self {
             server: server.parse()?,
@@ -99,20 +103,21 @@ impl FromStr for ServerAddress {
         let port = match port {
             None => DEFAULT_PORT,
             Some(port) => match port.parse() {
-                Ok(number) if number != 0 => number,
-                _ => return Err(LinkError::Port(port.to_owned())),
+                // Not "+7443", which `parse` would take.
+                Ok(number) if number != 0 && port.as_bytes()[0].is_ascii_digit() => number,
+                _ => return Err(LinkError::Port(excerpt(port))),
             },
         };
-        let hosts: Vec<String> = hosts.split(',').map(host).collect::<Result<_, _>>()?;
-        if hosts.len() > MAX_HOSTS {
-            return Err(LinkError::Form);
+        if hosts.split(',').count() > MAX_HOSTS {
+            return Err(LinkError::Hosts);
         }
+        let hosts: Vec<String> = hosts.split(',').map(host).collect::<Result<_, _>>()?;
         Ok(Self { hosts, port })
     }
 }
 
 fn host(text: &str) -> Result<String, LinkError> {
-    let bad = || LinkError::Host(text.to_owned());
+    let bad = || LinkError::Host(excerpt(text));
     if let Some(inner) = text.strip_prefix('[') {
         let inner = inner.strip_suffix(']').ok_or_else(bad)?;
         return inner
@@ -120,13 +125,26 @@ fn host(text: &str) -> Result<String, LinkError> {
             .map(|address| address.to_string())
             .map_err(|_| bad());
     }
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let fits = !text.is_empty() && text.len() <= 253 && text.bytes().all(name);
-    if fits {
+    // A dot at the end says that the name is whole.
+    let labels = text.strip_suffix('.').unwrap_or(text);
+    if text.len() <= MAX_HOST_BYTES && labels.split('.').all(is_label) {
         Ok(text.to_ascii_lowercase())
     } else {
         Err(bad())
     }
+}
+
+fn is_label(text: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=63).contains(&text.len())
+        && text.bytes().all(known)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// As much of a bad part as an error shows.
+fn excerpt(text: &str) -> String {
+    text.chars().take(MAX_EXCERPT_CHARS).collect()
 }
 
 impl fmt::Display for ServerAddress {

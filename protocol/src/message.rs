@@ -1,6 +1,6 @@
 //! Messages and pages of them.
 
-use crate::codec::{Decode, DecodeError, Encode};
+use crate::codec::{Decode, DecodeError, Encode, rows};
 use crate::extension::Extensions;
 use crate::id::{RoomId, SendKey, UserId};
 use crate::kind::{at_most, bodies};
@@ -16,7 +16,7 @@ impl Timeline {
 }
 
 /// A message in its newest state.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Message {
     pub timeline: Timeline,
     pub seq: u64,
@@ -154,6 +154,10 @@ impl Message {
         self.ext.check()?;
         at_most("the text", self.text.len(), TEXT_INLINE_BYTES)
     }
+}
+
+rows! {
+    Message { timeline, seq, author, at_ms, send_key, state, text, long, ext }
 }
 
 bodies! {

@@ -1,7 +1,7 @@
 //! Rooms and their members.
 
 use crate::account::Person;
-use crate::codec::{Decode, Encode};
+use crate::codec::{Decode, Encode, rows};
 use crate::extension::Extensions;
 use crate::id::{RoomId, SendKey, UserId};
 use crate::kind::{at_most, bodies};
@@ -59,7 +59,7 @@ pub struct RoomSummary {
 }
 
 /// Where a room stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
 pub struct Head {
     pub room: RoomId,
     pub head: u64,
@@ -158,7 +158,7 @@ pub struct Rooms {
 }
 
 /// A public room in the directory.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct RoomListing {
     pub room: RoomId,
     pub name: String,
@@ -186,12 +186,18 @@ pub struct Members {
     pub ext: Extensions,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Member {
     pub person: Person,
     pub role: Role,
     /// Online now, on any link.
     pub online: bool,
+}
+
+rows! {
+    Head { room, head, rev }
+    RoomListing { room, name, topic, members, joined }
+    Member { person, role, online }
 }
 
 bodies! {

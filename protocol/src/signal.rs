@@ -1,6 +1,6 @@
 //! Volatile signals: typing and presence, in datagrams. They may be dropped, first of all.
 
-use crate::codec::{Decode, Encode};
+use crate::codec::{Decode, Encode, rows};
 use crate::extension::Extensions;
 use crate::id::{RoomId, UserId};
 use crate::kind::{at_most, bodies};
@@ -51,10 +51,14 @@ pub struct PresenceDigest {
     pub ext: Extensions,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
 pub struct PersonPresence {
     pub user: UserId,
     pub state: PresenceState,
+}
+
+rows! {
+    PersonPresence { user, state }
 }
 
 bodies! {

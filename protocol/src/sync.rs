@@ -1,16 +1,16 @@
 //! Entries, batches, catch-up: how a client holds what the server holds.
 
-use crate::codec::{self, Decode, DecodeError, Encode};
+use crate::codec::{self, Decode, DecodeError, Encode, rows};
 use crate::extension::Extensions;
 use crate::id::{RoomId, UserId};
-use crate::kind::{at_most, bodies};
+use crate::kind::{Body, at_most, bodies};
 use crate::limit::{CHANGES_ENTRIES, HEADS, ROOMS_PER_USER};
 use crate::message::{Message, Page, Timeline};
 use crate::room::{Head, Role, RoomSummary};
 
 /// One changed thing in its newest state, at the rev that changed it last. A reader that does not
 /// know `kind` takes the rev and skips the body.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct Entry {
     pub rev: u64,
     pub kind: u8,
@@ -189,7 +189,8 @@ pub struct UserChanges {
     pub since: u64,
     pub through: u64,
     pub rev: u64,
-    /// The entries are the whole list of rooms: what is not in it is gone.
+    /// The list of rooms from its start: a room that neither these entries nor those of the
+    /// replies after it, up to `through == rev`, name is gone.
     pub reset: bool,
     pub entries: Vec<Entry>,
     /// Where every room of the person stands.
@@ -261,13 +262,9 @@ impl Entry {
     /// Reads it as an entry of a room.
     pub fn open_room(&self) -> Result<RoomEntry, DecodeError> {
         Ok(match self.kind {
-            entry::MESSAGE => {
-                let message: Message = codec::decode(&self.body)?;
-                message.check()?;
-                RoomEntry::Message(message)
-            }
-            entry::MEMBER => RoomEntry::Member(codec::decode(&self.body)?),
-            entry::DETAILS => RoomEntry::Details(codec::decode(&self.body)?),
+            entry::MESSAGE => RoomEntry::Message(self.read(Message::check)?),
+            entry::MEMBER => RoomEntry::Member(self.read(|it: &MemberEntry| it.ext.check())?),
+            entry::DETAILS => RoomEntry::Details(self.read(|it: &DetailsEntry| it.ext.check())?),
             other => RoomEntry::Unknown(other),
         })
     }
@@ -275,17 +272,35 @@ impl Entry {
     /// Reads it as an entry of the person's own rev.
     pub fn open_user(&self) -> Result<UserEntry, DecodeError> {
         Ok(match self.kind {
-            user_entry::ROOM => UserEntry::Room(codec::decode(&self.body)?),
-            user_entry::ROOM_GONE => UserEntry::RoomGone(codec::decode(&self.body)?),
-            user_entry::MARKER => UserEntry::Marker(codec::decode(&self.body)?),
+            user_entry::ROOM => {
+                UserEntry::Room(Box::new(self.read(|it: &RoomSummary| it.ext.check())?))
+            }
+            user_entry::ROOM_GONE => {
+                UserEntry::RoomGone(self.read(|it: &RoomGone| it.ext.check())?)
+            }
+            user_entry::MARKER => UserEntry::Marker(self.read(|it: &Marker| it.ext.check())?),
+            // Whatever a later version says here, the list is to be asked for.
             user_entry::SESSIONS => UserEntry::Sessions,
             other => UserEntry::Unknown(other),
         })
+    }
+
+    fn read<T: Decode<()>>(
+        &self,
+        check: impl FnOnce(&T) -> Result<(), DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let value = codec::decode(&self.body)?;
+        check(&value)?;
+        Ok(value)
     }
 }
 
 fn check_entries(entries: &[Entry]) -> Result<(), DecodeError> {
     at_most("the number of entries", entries.len(), CHANGES_ENTRIES)
+}
+
+rows! {
+    Entry { rev, kind, body }
 }
 
 bodies! {
@@ -294,7 +309,9 @@ bodies! {
     Heads = HEADS, |it| at_most("the number of heads", it.heads.len(), HEADS);
     Behind = BEHIND;
     OpenRoom = OPEN_ROOM;
-    RoomOpened = ROOM_OPENED, |it| check_entries(&it.changes.entries);
+    RoomOpened = ROOM_OPENED, |it| it.summary.ext.check()
+        .and_then(|()| it.changes.check())
+        .and_then(|()| it.page.as_ref().map_or(Ok(()), Body::check));
     CloseRoom = CLOSE_ROOM;
     GetChanges = GET_CHANGES;
     RoomChanges = CHANGES, |it| check_entries(&it.entries);

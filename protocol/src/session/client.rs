@@ -1,10 +1,10 @@
 use bytes::Bytes;
 
 use crate::error::Refusal;
-use crate::frame::{self, Frame, FrameError};
+use crate::frame::{self, FLAG_CRITICAL, Frame, FrameError};
 use crate::hello::{Enter, Entered, GoAway, Goodbye, Hello, LogIn, Register, Welcome};
-use crate::kind::Kind;
-use crate::limit::{BODY_BYTES, BODY_UNENTERED_BYTES};
+use crate::kind::{Kind, Way};
+use crate::limit::{BODY_BYTES, BODY_WELCOME_BYTES};
 
 /// How the client means to enter.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,8 @@ pub enum HandshakeError {
     Frame(#[from] FrameError),
     #[error("the server sent {0:?} where it has no place")]
     Unexpected(Kind),
+    #[error("the server sent {0:?}, which this program is too old to know; update it")]
+    Unsupported(Kind),
 }
 
 impl Default for ClientHandshake {
@@ -89,12 +91,16 @@ impl ClientHandshake {
         flight.into()
     }
 
-    /// The entry of a later flight, after a welcome or a refused entry.
+    /// The entry of a later flight: behind a hello that went without, or after a refused entry.
     pub fn enter(&mut self, entry: &Entry) -> Bytes {
         let request = self.next_request();
-        self.state = State::AwaitEntered {
-            entry: Some(request),
-        };
+        match &mut self.state {
+            State::AwaitWelcome { entry, .. } | State::AwaitEntered { entry } => {
+                *entry = Some(request);
+            }
+            // The server refuses an entry out of place; the state stays what it is.
+            State::Fresh | State::Entered | State::Ended => {}
+        }
         entry.encode(request)
     }
 
@@ -107,7 +113,7 @@ impl ClientHandshake {
         if self.is_entered() {
             BODY_BYTES
         } else {
-            BODY_UNENTERED_BYTES * 4
+            BODY_WELCOME_BYTES
         }
     }
 
@@ -143,10 +149,24 @@ impl ClientHandshake {
                 self.state = State::AwaitEntered { entry: None };
                 Ok(ClientStep::Refused(frame.open()?))
             }
+            (_, Kind::WELCOME | Kind::ENTERED) => {
+                Err(HandshakeError::Unexpected(frame.header.kind))
+            }
             // Requests of the first flight behind a refused entry are refused too, one by one.
-            (State::AwaitEntered { .. } | State::Entered, _) => Ok(ClientStep::Frame(frame)),
+            (State::AwaitEntered { .. } | State::Entered, _) => later(frame),
             (_, kind) => Err(HandshakeError::Unexpected(kind)),
         }
+    }
+}
+
+/// A reply or a push. What is unknown is the driver's to skip, unless it may not be skipped.
+fn later(frame: Frame) -> Result<ClientStep, HandshakeError> {
+    match frame.header.kind.way() {
+        Some(Way::Request) => Err(HandshakeError::Unexpected(frame.header.kind)),
+        None if frame.header.flags & FLAG_CRITICAL != 0 => {
+            Err(HandshakeError::Unsupported(frame.header.kind))
+        }
+        _ => Ok(ClientStep::Frame(frame)),
     }
 }
 

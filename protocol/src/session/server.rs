@@ -1,6 +1,6 @@
 use super::{Negotiated, negotiate};
 use crate::error::{Code, Refusal};
-use crate::frame::{FLAG_CRITICAL, Frame, FrameError};
+use crate::frame::{FLAG_CRITICAL, FLAG_ZSTD, Frame, FrameError};
 use crate::hello::{Enter, Goodbye, Hello, LogIn, Ping, Register};
 use crate::kind::{Body, Kind, Way};
 use crate::limit::{
@@ -120,7 +120,12 @@ impl ServerHandshake {
 
     /// The entry being decided was granted.
     pub fn entered(&mut self) {
-        if let State::Greeted { negotiated, .. } = self.state {
+        if let State::Greeted {
+            negotiated,
+            deciding: true,
+            ..
+        } = self.state
+        {
             self.state = State::Entered { negotiated };
         }
     }
@@ -155,6 +160,7 @@ impl ServerHandshake {
 
     fn step(&mut self, frame: Frame, now_ms: u64) -> Result<ServerStep, Refusal> {
         let request = frame.header.request;
+        self.refuse_early(&frame)?;
         match (self.state, frame.header.kind) {
             (State::Ended, _) => Ok(ServerStep::Skip),
             (State::Fresh, Kind::HELLO) => {
@@ -213,6 +219,26 @@ impl ServerHandshake {
             (State::Greeted { .. }, _) => Ok(ServerStep::Skip),
             (State::Entered { .. }, _) => Ok(entered(frame)),
         }
+    }
+
+    /// What no frame may be before it is looked at: a request that cannot be answered, or a
+    /// compressed body of someone unknown, who could make this side spend far more than they sent.
+    fn refuse_early(&self, frame: &Frame) -> Result<(), Refusal> {
+        let unentered = matches!(self.state, State::Fresh | State::Greeted { .. });
+        if unentered && frame.header.flags & FLAG_ZSTD != 0 {
+            return Err(Refusal::with_text(
+                Code::UNEXPECTED,
+                "Nothing may be compressed before the session is entered.",
+            ));
+        }
+        if frame.header.kind.is_request() && frame.header.request == 0 && self.state != State::Ended
+        {
+            return Err(Refusal::with_text(
+                Code::UNEXPECTED,
+                "A request needs a number other than 0.",
+            ));
+        }
+        Ok(())
     }
 
     fn decide(&mut self) -> Result<(), Refusal> {
