@@ -6,8 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::metadata::Metadata;
-use crate::program::{Failure, cargo, run as run_program, succeeds};
+use crate::program::{Failure, cargo, root, run as run_program, succeeds};
 use crate::{setup, tidy};
 use tally::Tally;
 
@@ -70,7 +69,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         let outcome = (step.check)();
         let took = seconds(step_started.elapsed());
         match outcome {
-            Ok(()) => println!("<== {}: held, {took}", step.name),
+            Ok(()) => println!("<== {}: done, {took}", step.name),
             Err(failure) => {
                 println!("<== {}: FAILED, {took}: {failure}", step.name);
                 failed.push(step.name);
@@ -78,15 +77,10 @@ pub(crate) fn run() -> Result<(), Failure> {
         }
     }
     println!("\nall steps: {}", seconds(started.elapsed()));
-    let tally = tally();
-    let outcome = verdict(&failed);
-    if let Err(failure) = &outcome {
-        println!("{failure}");
-    }
-    if let Some(Tally { passed, failed }) = tally {
+    if let Some(Tally { passed, failed }) = tally() {
         println!("{passed} passed, {failed} failed");
     }
-    outcome
+    verdict(&failed)
 }
 
 fn verdict(failed: &[&str]) -> Result<(), Failure> {
@@ -97,7 +91,7 @@ fn verdict(failed: &[&str]) -> Result<(), Failure> {
 }
 
 fn format() -> Result<(), Failure> {
-    run_program(cargo(&["fmt", "--all", "--check"]))
+    run_program(cargo(&["fmt", "--all", "--check", "--", "--color=never"]))
 }
 
 /// Licences, sources, bans and version floors: nothing but the tree is needed for these.
@@ -126,7 +120,7 @@ fn advisories() -> Result<(), Failure> {
         println!("skipped: the advisory database cannot be fetched from here");
         return Ok(());
     }
-    run_program(cargo(&["deny", "check", "--disable-fetch", "advisories"]))
+    run_program(cargo(&["deny", "--offline", "check", "advisories"]))
 }
 
 fn clippy() -> Result<(), Failure> {
@@ -154,15 +148,15 @@ fn tests() -> Result<(), Failure> {
     run_program(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]))
 }
 
-/// Where nextest writes the report that `.config/nextest.toml` asks for under `ci`.
-fn report() -> Result<PathBuf, Failure> {
-    let target = Metadata::read()?.target_directory;
-    Ok(target.join("nextest").join("ci").join("junit.xml"))
+/// Where nextest writes the report that `.config/nextest.toml` asks for under `ci`:
+/// below the root, wherever the target folder is.
+fn report() -> PathBuf {
+    root().join("target/nextest/ci/junit.xml")
 }
 
 /// An older run's report must not speak for this one.
 fn remove_report() -> Result<(), Failure> {
-    let path = report()?;
+    let path = report();
     match fs::remove_file(&path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Failure::File {
             action: "removing",
@@ -175,7 +169,7 @@ fn remove_report() -> Result<(), Failure> {
 
 /// What nextest counted; nothing where it did not get as far as running tests.
 fn tally() -> Option<Tally> {
-    let report = fs::read_to_string(report().ok()?).ok()?;
+    let report = fs::read_to_string(report()).ok()?;
     Tally::parse(&report)
 }
 
