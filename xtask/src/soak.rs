@@ -13,7 +13,8 @@ struct Step {
     /// Also names its log, `target/soak/NAME.log`.
     name: &'static str,
     variables: &'static [(&'static str, &'static str)],
-    arguments: &'static [&'static str],
+    /// What follows `cargo`, words parted by blanks.
+    arguments: &'static str,
 }
 
 /// Measurements come last and one at a time, so that nothing else uses the cores.
@@ -21,143 +22,56 @@ const STEPS: &[Step] = &[
     Step {
         name: "fuzz",
         variables: &[("PARLOR_FUZZ_SECONDS", "600")],
-        arguments: &[
-            "nextest",
-            "run",
-            "--profile",
-            "soak",
-            "--release",
-            "-p",
-            "parlor-protocol",
-            "fuzz",
-        ],
+        arguments: "nextest run --profile soak --release -p parlor-protocol fuzz",
     },
     Step {
         name: "chaos",
         variables: &[("PARLOR_CHAOS_RUNS", "20")],
-        arguments: &[
-            "nextest",
-            "run",
-            "--profile",
-            "soak",
-            "--release",
-            "-p",
-            "parlor-testkit",
-            "chaos",
-        ],
+        arguments: "nextest run --profile soak --release -p parlor-testkit chaos",
     },
     Step {
         name: "mutations",
         variables: &[],
-        arguments: &[
-            "nextest",
-            "run",
-            "--profile",
-            "soak",
-            "-p",
-            "parlor-testkit",
-            "--features",
-            "mutations",
-            "mutation",
-        ],
+        arguments: "nextest run --profile soak -p parlor-testkit --features mutations mutation",
     },
     Step {
         name: "build",
         variables: &[],
-        arguments: &[
-            "build",
-            "--release",
-            "-p",
-            "parlor-server",
-            "-p",
-            "parlor-bench",
-        ],
+        arguments: "build --release -p parlor-server -p parlor-bench",
     },
     Step {
         name: "one-room",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "one-room",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run one-room --targets",
     },
     Step {
         name: "many-rooms",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "many-rooms",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run many-rooms --targets",
     },
     Step {
         name: "storm",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "storm",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run storm --targets",
     },
     Step {
         name: "idle",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "idle",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run idle --targets",
     },
     Step {
         name: "limit",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "limit",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run limit --targets",
     },
     Step {
         name: "restart",
         variables: &[],
-        arguments: &[
-            "run",
-            "--release",
-            "-p",
-            "parlor-bench",
-            "--",
-            "run",
-            "restart",
-            "--targets",
-        ],
+        arguments: "run --release -p parlor-bench -- run restart --targets",
     },
 ];
+
+const REPORT: &str = "report.md";
 
 struct Outcome {
     name: &'static str,
@@ -169,26 +83,31 @@ struct Outcome {
 /// Runs every step, also after one has failed, and writes `target/soak/report.md`.
 pub(crate) fn run() -> Result<(), Failure> {
     let folder = Metadata::read()?.target_directory.join("soak");
-    fs::create_dir_all(&folder).map_err(|source| at(&folder, "making", source))?;
+    match run_steps(STEPS, &folder)? {
+        0 => Ok(()),
+        failed => Err(Failure::Unmet(format!(
+            "{failed} of {} steps failed, see {}",
+            STEPS.len(),
+            folder.join(REPORT).display()
+        ))),
+    }
+}
+
+/// Gives back how many failed.
+fn run_steps(steps: &[Step], folder: &Path) -> Result<usize, Failure> {
+    fs::create_dir_all(folder).map_err(|source| at(folder, "making", source))?;
+    let report = folder.join(REPORT);
     let mut outcomes = Vec::new();
-    for step in STEPS {
+    for step in steps {
         let log = folder.join(step.name).with_extension("log");
         println!("==> {}: {}", step.name, log.display());
         let outcome = run_step(step, &log)?;
         println!("<== {}: {}", step.name, result(&outcome));
         outcomes.push(outcome);
         // After each step, so that an interrupted soak leaves what it found.
-        let report = folder.join("report.md");
         fs::write(&report, table(&outcomes)).map_err(|source| at(&report, "writing", source))?;
     }
-    println!("report: {}", folder.join("report.md").display());
-    match outcomes.iter().filter(|outcome| !outcome.held).count() {
-        0 => Ok(()),
-        failed => Err(Failure::Unmet(format!(
-            "{failed} of {} steps failed",
-            STEPS.len()
-        ))),
-    }
+    Ok(outcomes.iter().filter(|outcome| !outcome.held).count())
 }
 
 /// Its output goes to `log`; an error here is one of running it at all.
@@ -197,7 +116,7 @@ fn run_step(step: &Step, log: &Path) -> Result<Outcome, Failure> {
     let errors = output
         .try_clone()
         .map_err(|source| at(log, "making", source))?;
-    let mut command = cargo(step.arguments);
+    let mut command = cargo(&step.arguments.split_whitespace().collect::<Vec<_>>());
     command
         .envs(step.variables.iter().copied())
         .stdout(output)
@@ -254,19 +173,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_says_what_to_type_again() {
-        let step = Step {
-            name: "fuzz",
-            variables: &[("SECONDS", "5")],
-            arguments: &["test"],
-        };
-        let outcome = Outcome {
-            name: step.name,
-            line: typed(&step, "cargo test"),
-            held: false,
-            took: Duration::from_secs(7),
-        };
-        let table = table(&[outcome]);
-        assert!(table.ends_with("| fuzz | FAILED, 7 s | `SECONDS=5 cargo test` |\n"));
+    fn every_step_runs_and_the_report_says_what_to_type_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let steps = [
+            Step {
+                name: "broken",
+                variables: &[("RUNS", "20")],
+                arguments: "no-such-command of cargo",
+            },
+            Step {
+                name: "fine",
+                variables: &[],
+                arguments: "--version",
+            },
+        ];
+        assert_eq!(run_steps(&steps, folder.path()).unwrap(), 1);
+        let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        let report = read(REPORT);
+        assert!(report.contains("| broken | FAILED, "), "{report}");
+        assert!(
+            report.contains("| `RUNS=20 cargo no-such-command of cargo` |"),
+            "{report}"
+        );
+        assert!(report.contains("| fine | held, "), "{report}");
+        assert!(read("fine.log").starts_with("cargo "));
+        assert!(read("broken.log").contains("no-such-command"));
     }
 }
