@@ -96,8 +96,10 @@ impl FromStr for ServerAddress {
     fn from_str(text: &str) -> Result<Self, LinkError> {
         let text = text.trim();
         let (hosts, port) = match text.rsplit_once(':') {
-            // A colon inside the last brackets belongs to an address.
-            Some((hosts, port)) if !port.contains(']') => (hosts, Some(port)),
+            // A colon inside brackets belongs to an address.
+            Some((hosts, port)) if hosts.matches('[').count() == hosts.matches(']').count() => {
+                (hosts, Some(port))
+            }
             _ => (text, None),
         };
         let port = match port {

@@ -51,6 +51,13 @@ impl FrameReader {
         self.chunk.len() + self.partial.len()
     }
 
+    /// Takes the bytes held, whatever they are: raw bytes follow the last frame on a bulk stream.
+    pub fn take_rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.partial).to_vec();
+        rest.extend_from_slice(&std::mem::take(&mut self.chunk));
+        rest
+    }
+
     fn advance(&mut self, bound: usize) -> Result<Option<Frame>, FrameError> {
         if self.partial.is_empty() {
             if let Some(head) = self.chunk.get(..HEADER_BYTES) {

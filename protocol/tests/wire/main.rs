@@ -1,0 +1,18 @@
+//! The wire as it is written, read, refused and specified.
+
+#![allow(clippy::unwrap_used)]
+
+#[macro_use]
+#[path = "../common/mod.rs"]
+mod common;
+
+mod compression;
+mod golden;
+mod handshake;
+mod link;
+mod pair;
+mod reader;
+mod recorded;
+mod round_trip;
+mod table;
+mod wincode_bytes;
