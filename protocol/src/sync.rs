@@ -169,6 +169,7 @@ pub struct RoomChanges {
     /// The room's rev when this was read.
     pub rev: u64,
     pub head: u64,
+    /// A floor only rises: one below an earlier one (0: not said) changes nothing.
     pub floor: u64,
     /// Too much changed: drop held messages, take `through` as held, load pages anew.
     pub reset: bool,

@@ -217,7 +217,7 @@ impl ServerHandshake {
                 refusal: Refusal::new(Code::NOT_ENTERED),
             }),
             (State::Greeted { .. }, _) => Ok(ServerStep::Skip),
-            (State::Entered { .. }, _) => Ok(entered(frame)),
+            (State::Entered { .. }, _) => entered(frame),
         }
     }
 
@@ -258,19 +258,16 @@ impl ServerHandshake {
     }
 }
 
-fn entered(frame: Frame) -> ServerStep {
+fn entered(frame: Frame) -> Result<ServerStep, Refusal> {
     let request = frame.header.request;
     match frame.header.kind.way() {
-        Some(Way::Request) if request != 0 => ServerStep::Request(frame),
-        Some(_) => ServerStep::Fatal {
-            request,
-            refusal: Refusal::new(Code::UNEXPECTED),
-        },
-        None if frame.header.flags & FLAG_CRITICAL != 0 => ServerStep::Refuse {
+        Some(Way::Request) => Ok(ServerStep::Request(frame)),
+        Some(_) => Err(Refusal::new(Code::UNEXPECTED)),
+        None if frame.header.flags & FLAG_CRITICAL != 0 => Ok(ServerStep::Refuse {
             request,
             refusal: Refusal::new(Code::UNSUPPORTED),
-        },
-        None => ServerStep::Skip,
+        }),
+        None => Ok(ServerStep::Skip),
     }
 }
 

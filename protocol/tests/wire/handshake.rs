@@ -173,6 +173,15 @@ fn types_from_later_are_skipped_unless_critical() {
 }
 
 #[test]
+fn after_a_fatal_step_nothing_is_read() {
+    let mut server = entered();
+    let step = server.on_frame(frame_of(Kind::HEADS, 0), NOW_MS);
+    assert_eq!(said(&step), "fatal UNEXPECTED(11)");
+    assert!(!server.is_entered());
+    check(server, frame_of(Kind::POST, 6), "skip");
+}
+
+#[test]
 fn damaged_bodies_end_the_link() {
     let mut hello = frame_of(Kind::HELLO, 1);
     hello.body.truncate(5);
