@@ -1,0 +1,6 @@
+//! What the operator sees and does: log, metrics, health, the administrator's socket.
+
+pub mod log;
+pub mod metrics;
+
+pub use metrics::Metrics;

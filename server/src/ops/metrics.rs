@@ -1,0 +1,165 @@
+//! Counters of a node as plain atomics: whoever counts takes no lock and waits for nobody.
+//!
+//! [`Metrics::render`] writes them in the Prometheus text format 0.0.4.
+
+mod histogram;
+mod process;
+mod requests;
+mod text;
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+pub use histogram::{ByName, Histogram, Sizes};
+pub use process::Process;
+pub use requests::Requests;
+use text::Text;
+
+/// A count that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A figure that rises and falls.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicI64);
+
+impl Gauge {
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub fn add(&self, count: i64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! metrics {
+    ($(#[doc = $doc:literal] $field:ident : $type:ty = $name:literal;)*) => {
+        /// Everything that a node counts.
+        #[derive(Debug, Default)]
+        pub struct Metrics {
+            $(#[doc = $doc] pub $field: $type,)*
+        }
+
+        impl Metrics {
+            /// All of it, and figures of the process, in the Prometheus text format.
+            pub fn render(&self) -> String {
+                let mut text = Text::default();
+                $(self.$field.render(&mut text, $name, str::trim_ascii($doc));)*
+                Process::now().render(&mut text);
+                text.finish()
+            }
+        }
+    };
+}
+
+/// A metric that can write itself.
+trait Render {
+    fn render(&self, text: &mut Text, name: &str, help: &str);
+}
+
+impl Render for Counter {
+    fn render(&self, text: &mut Text, name: &str, help: &str) {
+        text.family(name, "counter", help);
+        text.sample(name, "", &[], self.get());
+    }
+}
+
+impl Render for Gauge {
+    fn render(&self, text: &mut Text, name: &str, help: &str) {
+        text.family(name, "gauge", help);
+        text.sample(name, "", &[], self.get());
+    }
+}
+
+metrics! {
+    /// Links, entered or not.
+    links: Gauge = "parlor_links";
+    /// Handshakes under way.
+    half_open: Gauge = "parlor_links_half_open";
+    /// Links whose session is entered.
+    entered: Gauge = "parlor_links_entered";
+    /// Handshakes begun.
+    handshakes: Counter = "parlor_handshakes_total";
+    /// Handshakes that had to prove their address first.
+    retries: Counter = "parlor_retries_total";
+    /// Links refused because of a bound.
+    refused_links: Counter = "parlor_links_refused_total";
+    /// Links ended because their peer broke a rule.
+    links_cut: Counter = "parlor_links_cut_total";
+    /// Requests answered, by kind and by the code of the answer.
+    requests: Requests = "parlor_requests_total";
+    /// Time from reading a request to its reply.
+    request_duration: Histogram = "parlor_request_duration_seconds";
+    /// Messages committed.
+    messages_sent: Counter = "parlor_messages_sent_total";
+    /// Messages written to links: one for each message and reader.
+    deliveries: Counter = "parlor_deliveries_total";
+    /// Time from the commit of a message to the write to its readers' links.
+    delivery_time: Histogram = "parlor_delivery_time_seconds";
+    /// Batch frames written to links.
+    batches: Counter = "parlor_batches_total";
+    /// Bytes handed to links, before QUIC and TLS.
+    bytes_out: Counter = "parlor_link_sent_bytes_total";
+    /// Bytes read from links, after QUIC and TLS.
+    bytes_in: Counter = "parlor_link_received_bytes_total";
+    /// Writes of the flusher to one link.
+    flushes: Counter = "parlor_flushes_total";
+    /// How late the flusher's ticks come.
+    loop_lag: Histogram = "parlor_flusher_lag_seconds";
+    /// Times that a slow link lost its queue and was told so.
+    slow_links: Counter = "parlor_links_behind_total";
+    /// Volatile signals dropped.
+    signals_dropped: Counter = "parlor_signals_dropped_total";
+    /// Duration of commits.
+    commit_duration: Histogram = "parlor_commit_duration_seconds";
+    /// Changes in one commit.
+    commit_size: Sizes = "parlor_commit_changes";
+    /// Changes waiting for the committer.
+    commit_queue: Gauge = "parlor_commit_queue";
+    /// Duration of database queries, by name.
+    query_duration: ByName = "parlor_database_query_duration_seconds";
+    /// Database connections that are open.
+    pool_open: Gauge = "parlor_database_connections";
+    /// Database connections in use.
+    pool_busy: Gauge = "parlor_database_connections_busy";
+    /// Time that log-ins waited for their turn to hash.
+    password_wait: Histogram = "parlor_password_wait_seconds";
+    /// Log-ins refused because too many waited.
+    passwords_refused: Counter = "parlor_passwords_refused_total";
+    /// Resumes and pulls answered from a room's recent batches.
+    ring_hits: Counter = "parlor_recent_hits_total";
+    /// Resumes and pulls that needed the database.
+    ring_misses: Counter = "parlor_recent_misses_total";
+    /// Requests refused by a rate limit.
+    rate_limited: Counter = "parlor_rate_limited_total";
+    /// Times that a changed certificate file was taken.
+    certificate_reloads: Counter = "parlor_certificate_reloads_total";
+    /// Changed certificate files that could not be used.
+    certificate_failures: Counter = "parlor_certificate_failures_total";
+}
+
+impl Metrics {
+    /// Counts one commit of so many changes.
+    pub fn committed(&self, changes: usize, took: Duration) {
+        self.commit_duration.observe(took);
+        self.commit_size.observe(changes as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests;
