@@ -1,0 +1,494 @@
+//! From a frame to its handler: one line per request type.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parlor_protocol::frame::{self, Frame, FrameError};
+use parlor_protocol::hello::Done;
+use parlor_protocol::message::{GetText, Post, PutText};
+use parlor_protocol::signal::{Presence, Typing};
+use parlor_protocol::sync::{CloseRoom, GetChanges, OpenRoom, RoomChanges};
+use parlor_protocol::{Body, Code, Extensions, Kind, Refusal, RoomId};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use crate::guard::rate::{self, Class};
+use crate::handler::{Answer, Answered, account, invite, message, people, room, sync};
+use crate::net::{Inbound, Outbound};
+use crate::room::{ReplyTo, Submission, committer};
+use crate::shard::{Core, Lane, LinkRef, ReplyAddress, Shard, State, ToShard, Who};
+use crate::store::{Change, RoomCommand};
+
+/// Longest that a request may take before its asker is told.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Longest that a bulk transfer may take: a megabyte on a slow line.
+const TRANSFER_WITHIN: Duration = Duration::from_secs(120);
+/// What a request counts for in the link's bound: a page is held in memory until it has left.
+const LIGHT: u8 = 1;
+const HEAVY: u8 = 8;
+
+/// A request on its way to its handler.
+struct Call {
+    core: Arc<Core>,
+    who: Who,
+    to: ReplyAddress,
+    zstd: bool,
+    frame: Frame,
+}
+
+/// Takes a request of an entered link.
+pub(crate) fn request(shard: &Rc<Shard>, at: LinkRef, lane: Lane, frame: Frame) {
+    let (class, weight) = class(frame.header.kind);
+    let to = ReplyAddress {
+        link: at,
+        lane,
+        request: frame.header.request,
+        kind: frame.header.kind,
+        weight,
+    };
+    let admitted = shard.step(|state| admit(state, shard, at, class, weight));
+    match admitted {
+        Some(Ok((who, zstd))) => route(
+            shard,
+            Call {
+                core: shard.core.clone(),
+                who,
+                to,
+                zstd,
+                frame,
+            },
+        ),
+        Some(Err(refusal)) => shard.step(|state| {
+            shard
+                .core
+                .metrics
+                .requests
+                .count(to.kind, Some(refusal.code));
+            state.reply(at, lane, frame::encode(to.request, &refusal));
+        }),
+        None => {}
+    }
+}
+
+/// Counts the request against the person's rate and the link's bound.
+fn admit(
+    state: &mut State,
+    shard: &Shard,
+    at: LinkRef,
+    class: Class,
+    weight: u8,
+) -> Option<Result<(Who, bool), Refusal>> {
+    let link = state.link(at)?;
+    let (who, zstd) = (link.who.clone()?, link.zstd);
+    if !who.unlimited {
+        let now = shard.core.steady_ms();
+        if let Err(refused) = state.rates.take(class, rate::Who::person(who.user), 1, now) {
+            return Some(Err(refused.into()));
+        }
+    }
+    state.link(at)?.in_flight += u32::from(weight);
+    Some(Ok((who, zstd)))
+}
+
+fn class(kind: Kind) -> (Class, u8) {
+    match kind {
+        Kind::POST => (Class::Send, LIGHT),
+        Kind::GET_PAGE
+        | Kind::OPEN_ROOM
+        | Kind::GET_CHANGES
+        | Kind::SYNC_USER
+        | Kind::LIST_MEMBERS => (Class::Read, HEAVY),
+        Kind::FIND_PEOPLE | Kind::LIST_ROOMS => (Class::Read, HEAVY),
+        Kind::CLOSE_ROOM => (Class::Read, LIGHT),
+        Kind::MARK => (Class::Marker, LIGHT),
+        _ => (Class::Command, LIGHT),
+    }
+}
+
+/// Names the handler of a request; its argument's type says how the frame is read.
+macro_rules! handle {
+    ($call:expr, $handler:path) => {
+        run($call, |core, who, request| async move {
+            $handler(&core, &who, request).await
+        })
+    };
+}
+
+fn route(shard: &Rc<Shard>, call: Call) {
+    match call.frame.header.kind {
+        Kind::LOG_OUT => handle!(call, account::log_out),
+        Kind::LIST_SESSIONS => handle!(call, account::sessions),
+        Kind::REVOKE_SESSION => handle!(call, account::revoke_session),
+        Kind::CHANGE_PASSWORD => handle!(call, account::change_password),
+        Kind::CREATE_INVITE => handle!(call, invite::create),
+        Kind::REDEEM_INVITE => handle!(call, invite::redeem),
+        Kind::FIND_PEOPLE => handle!(call, people::find),
+        Kind::CREATE_ROOM => handle!(call, room::create),
+        Kind::OPEN_DIRECT => handle!(call, room::open_direct),
+        Kind::JOIN_ROOM => handle!(call, room::join),
+        Kind::LEAVE_ROOM => handle!(call, room::leave),
+        Kind::ADD_MEMBER => handle!(call, room::add),
+        Kind::REMOVE_MEMBER => handle!(call, room::remove),
+        Kind::SET_ROLE => handle!(call, room::set_role),
+        Kind::SET_TOPIC => handle!(call, room::set_topic),
+        Kind::LIST_ROOMS => handle!(call, room::list),
+        Kind::LIST_MEMBERS => handle!(call, room::members),
+        Kind::POST => post(shard, call),
+        Kind::GET_PAGE => handle!(call, message::page),
+        Kind::MARK => handle!(call, message::mark),
+        Kind::OPEN_ROOM => open_room(shard, call),
+        Kind::CLOSE_ROOM => close_room(shard, call),
+        Kind::GET_CHANGES => changes(shard, call),
+        Kind::SYNC_USER => handle!(call, sync::user),
+        _ => refuse(shard, call.to, &Refusal::new(Code::UNEXPECTED)),
+    }
+}
+
+/// Lets the core work on a request, within bounds of number and time.
+fn run<T, R, F, A>(call: Call, handler: F)
+where
+    T: Body + Send + 'static,
+    R: Body + Send + 'static,
+    F: FnOnce(Arc<Core>, Who, T) -> A + Send + 'static,
+    A: Future<Output = Answered<R>> + Send,
+{
+    let Call {
+        core,
+        who,
+        to,
+        zstd,
+        frame,
+    } = call;
+    let Some(permit) = permit(&core) else {
+        return busy(core, to);
+    };
+    let runtime = core.runtime.clone();
+    runtime.spawn(async move {
+        let answer = match open(&frame) {
+            Ok(request) => within(handler(core.clone(), who, request)).await,
+            Err(refusal) => Err(refusal),
+        };
+        answer_with(&core, to, zstd, answer).await;
+        drop(permit);
+    });
+}
+
+async fn within<R>(answer: impl Future<Output = Answered<R>>) -> Answered<R> {
+    timeout(ANSWER_WITHIN, answer)
+        .await
+        .unwrap_or_else(|_| Err(Refusal::new(Code::TIMED_OUT)))
+}
+
+async fn answer_with<R: Body>(core: &Core, to: ReplyAddress, zstd: bool, answer: Answered<R>) {
+    core.metrics
+        .requests
+        .count(to.kind, answer.as_ref().err().map(|refusal| refusal.code));
+    let (frame, members_of) = match answer {
+        Ok(Answer { body, members_of }) if zstd => {
+            (frame::encode_compressed(to.request, &body), members_of)
+        }
+        Ok(Answer { body, members_of }) => (frame::encode(to.request, &body), members_of),
+        Err(refusal) => (frame::encode(to.request, &refusal), None),
+    };
+    core.shard
+        .send(ToShard::Reply {
+            to,
+            frame,
+            members_of,
+        })
+        .await;
+}
+
+fn permit(core: &Core) -> Option<OwnedSemaphorePermit> {
+    core.requests.clone().try_acquire_owned().ok()
+}
+
+fn busy(core: Arc<Core>, to: ReplyAddress) {
+    let runtime = core.runtime.clone();
+    runtime
+        .spawn(async move { answer_with::<Done>(&core, to, false, Err(committer::busy())).await });
+}
+
+/// A message goes straight to the committer, which answers it.
+fn post(shard: &Rc<Shard>, call: Call) {
+    let post: Post = match open(&call.frame) {
+        Ok(post) => post,
+        Err(refusal) => return refuse(shard, call.to, &refusal),
+    };
+    let Post {
+        room,
+        timeline,
+        send_key,
+        after,
+        text,
+        long,
+        ext: _,
+    } = post;
+    let change = Change::Post {
+        timeline,
+        after,
+        text,
+        long,
+    };
+    let command = RoomCommand {
+        room,
+        actor: call.who.user,
+        send_key,
+        change,
+    };
+    let submission = Submission {
+        command,
+        to: ReplyTo::Link(call.to),
+    };
+    if call.core.committer.submit(submission).is_err() {
+        refuse(shard, call.to, &committer::busy());
+    }
+}
+
+/// Notes that the room is being opened before its access is checked: a removal that comes
+/// meanwhile then undoes it.
+fn open_room(shard: &Rc<Shard>, call: Call) {
+    let link = call.to.link;
+    match open::<OpenRoom>(&call.frame) {
+        Ok(request) => shard.step(|state| {
+            if let Some(link) = state.link(link) {
+                link.opening.push(request.room);
+            }
+        }),
+        Err(refusal) => return refuse(shard, call.to, &refusal),
+    }
+    run(call, move |core, who, request| async move {
+        sync::open(&core, &who, link, request).await
+    });
+}
+
+fn close_room(shard: &Rc<Shard>, call: Call) {
+    match open::<CloseRoom>(&call.frame) {
+        Ok(request) => shard.step(|state| {
+            state.close_room(call.to.link, request.room);
+            state.answer(
+                call.to,
+                frame::encode(call.to.request, &Done::default()),
+                None,
+            );
+        }),
+        Err(refusal) => refuse(shard, call.to, &refusal),
+    }
+}
+
+/// Answered by the room's ring where that reaches back far enough, else by the database.
+fn changes(shard: &Rc<Shard>, call: Call) {
+    let request: GetChanges = match open(&call.frame) {
+        Ok(request) => request,
+        Err(refusal) => return refuse(shard, call.to, &refusal),
+    };
+    let at = call.to.link;
+    let recent = shard.step(|state| recent(state, at, &request));
+    match recent {
+        Some(changes) => {
+            shard.core.metrics.ring_hits.add(1);
+            shard.core.metrics.requests.count(call.to.kind, None);
+            let reply = match call.zstd {
+                true => frame::encode_compressed(call.to.request, &changes),
+                false => frame::encode(call.to.request, &changes),
+            };
+            shard.step(|state| state.answer(call.to, reply, None));
+        }
+        None => {
+            shard.core.metrics.ring_misses.add(1);
+            handle!(call, sync::changes);
+        }
+    }
+}
+
+/// Only for who has the room at full depth: they may see every entry in it.
+fn recent(state: &mut State, at: LinkRef, request: &GetChanges) -> Option<RoomChanges> {
+    if !state.has_open(at, request.room) {
+        return None;
+    }
+    let slot = state.hub.slot(request.room)?;
+    let room = state.hub.get(slot)?;
+    let (entries, through) = room.ring.since(request.since)?;
+    let head = room.head;
+    Some(RoomChanges {
+        room: request.room,
+        since: request.since,
+        through,
+        rev: head.rev,
+        head: head.head,
+        // Not said: a ring holds no change of it.
+        floor: 0,
+        reset: false,
+        entries,
+        ext: Extensions::NONE,
+    })
+}
+
+fn refuse(shard: &Shard, to: ReplyAddress, refusal: &Refusal) {
+    shard
+        .core
+        .metrics
+        .requests
+        .count(to.kind, Some(refusal.code));
+    shard.step(|state| state.answer(to, frame::encode(to.request, refusal), None));
+}
+
+fn open<T: Body>(frame: &Frame) -> Result<T, Refusal> {
+    frame.open().map_err(|error| match error {
+        FrameError::Revision { .. } => Refusal::with_text(Code::UNSUPPORTED, format!("{error}.")),
+        error => Refusal::with_text(Code::MALFORMED, format!("{error}.")),
+    })
+}
+
+/// A volatile signal: whatever is wrong with it, it is dropped.
+pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
+    let Ok(frame) = frame::from_datagram(signal) else {
+        return;
+    };
+    shard.step(|state| {
+        let Some(who) = state.link(at).and_then(|link| link.who.clone()) else {
+            return;
+        };
+        let now = shard.core.steady_ms();
+        if !who.unlimited
+            && state
+                .rates
+                .take(Class::Signal, rate::Who::person(who.user), 1, now)
+                .is_err()
+        {
+            return;
+        }
+        match frame.header.kind {
+            Kind::TYPING => {
+                if let Ok(Typing { room, on, ext: _ }) = frame.open() {
+                    state.typing(at, who.user, room, on);
+                }
+            }
+            Kind::PRESENCE => {
+                if let Ok(Presence {
+                    state: presence,
+                    ext: _,
+                }) = frame.open()
+                {
+                    state.set_presence(at, who.user, presence);
+                }
+            }
+            _ => {}
+        }
+    });
+}
+
+/// A bulk transfer on a stream of its own.
+pub(crate) fn bulk(shard: &Rc<Shard>, at: LinkRef, outbound: Outbound, inbound: Inbound) {
+    let who = shard.step(|state| state.link(at).and_then(|link| link.who.clone()));
+    let Some(who) = who else { return };
+    outbound.lower_priority();
+    let shard = shard.clone();
+    spawn_local(async move {
+        // Dropping the streams resets them, which tells the client.
+        let _ = timeout(
+            TRANSFER_WITHIN,
+            transfer(&shard, at, who, outbound, inbound),
+        )
+        .await;
+    });
+}
+
+async fn transfer(
+    shard: &Rc<Shard>,
+    at: LinkRef,
+    who: Who,
+    mut outbound: Outbound,
+    mut inbound: Inbound,
+) -> Option<()> {
+    let frame = inbound
+        .frame(parlor_protocol::limit::BODY_UNENTERED_BYTES)
+        .await
+        .ok()??;
+    let request = frame.header.request;
+    let class = if frame.header.kind == Kind::PUT_TEXT {
+        Class::Upload
+    } else {
+        Class::Read
+    };
+    let now = shard.core.steady_ms();
+    let limited = !who.unlimited
+        && shard
+            .step(|state| state.rates.take(class, rate::Who::person(who.user), 1, now))
+            .is_err();
+    let (reply, bytes) = match frame.header.kind {
+        _ if limited => (
+            frame::encode(
+                request,
+                &Refusal::new(Code::RATE_LIMITED).retry_after_ms(1_000),
+            ),
+            Bytes::new(),
+        ),
+        Kind::PUT_TEXT => (put_text(shard, &who, &frame, inbound).await, Bytes::new()),
+        Kind::GET_TEXT => get_text(shard, at, &who, &frame).await,
+        _ => (
+            frame::encode(request, &Refusal::new(Code::UNSUPPORTED)),
+            Bytes::new(),
+        ),
+    };
+    outbound.push(reply, 0);
+    outbound.send_all(bytes).await.then_some(())
+}
+
+async fn put_text(shard: &Rc<Shard>, who: &Who, frame: &Frame, mut inbound: Inbound) -> Bytes {
+    let request = frame.header.request;
+    let put: PutText = match open(frame) {
+        Ok(put) => put,
+        Err(refusal) => return frame::encode(request, &refusal),
+    };
+    if let Err(refusal) = message::may_put(&shard.core, who, &put).await {
+        inbound.stop();
+        return frame::encode(request, &refusal);
+    }
+    let Some(bytes) = inbound.rest(put.long.bytes as usize).await else {
+        let refusal = Refusal::with_text(
+            Code::MALFORMED,
+            "The text's bytes do not fit its length; send it again.",
+        );
+        return frame::encode(request, &refusal);
+    };
+    let core = shard.core.clone();
+    let done = core
+        .runtime
+        .clone()
+        .spawn(async move { message::put_text(&core, put, bytes).await })
+        .await;
+    match done.unwrap_or_else(|_| Err(Refusal::new(Code::INTERNAL))) {
+        Ok(done) => frame::encode(request, &done),
+        Err(refusal) => frame::encode(request, &refusal),
+    }
+}
+
+async fn get_text(shard: &Rc<Shard>, at: LinkRef, who: &Who, frame: &Frame) -> (Bytes, Bytes) {
+    let request = frame.header.request;
+    let refused = |refusal: Refusal| (frame::encode(request, &refusal), Bytes::new());
+    let get: GetText = match open(frame) {
+        Ok(get) => get,
+        Err(refusal) => return refused(refusal),
+    };
+    let (core, who) = (shard.core.clone(), who.clone());
+    let found = core
+        .runtime
+        .clone()
+        .spawn(async move { message::get_text(&core, &who, get).await })
+        .await;
+    match found.unwrap_or_else(|_| Err(Refusal::new(Code::INTERNAL))) {
+        Ok((answer, _)) if removed(shard, at, answer.members_of) => {
+            refused(Refusal::new(Code::NOT_FOUND))
+        }
+        Ok((answer, bytes)) => (frame::encode(request, &answer.body), bytes),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn removed(shard: &Shard, at: LinkRef, members_of: Option<RoomId>) -> bool {
+    members_of.is_some_and(|room| !shard.step(|state| state.has_room(at, room)))
+}

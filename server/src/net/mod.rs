@@ -1,0 +1,12 @@
+//! The only part of the server that names quinn: endpoint, connections, streams.
+
+mod connection;
+mod endpoint;
+mod inbound;
+mod outbound;
+mod transport;
+
+pub use connection::{Connection, Event, Pending};
+pub use endpoint::{Bound, Endpoint, EndpointError, Keys, Settings, bind};
+pub use inbound::{Inbound, InboundError};
+pub use outbound::{Flushed, Gather, Outbound};

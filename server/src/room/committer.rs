@@ -1,0 +1,257 @@
+//! The committer: every durable change of a room goes through it, one commit at a time. While one
+//! runs, the next batch collects; there is no timer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use parlor_protocol::limit::CHANGES_ENTRIES;
+use parlor_protocol::message::Posted;
+use parlor_protocol::room::{Head, RoomDone};
+use parlor_protocol::sync::RoomBatch;
+use parlor_protocol::{Code, Extensions, Refusal, frame};
+use tokio::sync::{mpsc, oneshot};
+
+use super::BatchFrames;
+use crate::ops::Metrics;
+use crate::shard::{self, ReplyAddress, RoomCommitted, ShardHandle, ToShard};
+use crate::store::{Appended, Change, Committed, RoomAppended, RoomCommand, Store, StoreError};
+
+/// Commands that wait for a commit; above it senders are told to try again.
+const QUEUE: usize = 8_192;
+/// Commands of one commit, and bytes of their texts: a room's batch must fit a frame.
+const BATCH_COMMANDS: usize = CHANGES_ENTRIES / 2;
+const BATCH_TEXT_BYTES: usize = 128 * 1024;
+
+/// Who waits for the result.
+#[derive(Debug)]
+pub enum ReplyTo {
+    /// A post of a link: acknowledged by the shard, together with the batch.
+    Link(ReplyAddress),
+    /// A handler that has more to do.
+    Handler(oneshot::Sender<Result<Committed, Refusal>>),
+}
+
+#[derive(Debug)]
+pub struct Submission {
+    pub command: RoomCommand,
+    pub to: ReplyTo,
+}
+
+/// Where commands are handed in.
+#[derive(Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Submission>,
+}
+
+impl Committer {
+    /// Starts the committer on the current runtime; it ends when the last handle is gone.
+    pub fn start(store: Arc<dyn Store>, shard: ShardHandle, metrics: Arc<Metrics>) -> Self {
+        let (queue, submissions) = mpsc::channel(QUEUE);
+        tokio::spawn(
+            Driver {
+                store,
+                shard,
+                metrics,
+            }
+            .run(submissions),
+        );
+        Self { queue }
+    }
+
+    /// Hands a command in without waiting. At the bound the submission comes back.
+    pub fn submit(&self, submission: Submission) -> Result<(), Box<Submission>> {
+        self.queue
+            .try_send(submission)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(back) | mpsc::error::TrySendError::Closed(back) => {
+                    Box::new(back)
+                }
+            })
+    }
+
+    /// Hands a command in and waits for its commit.
+    pub async fn commit(&self, command: RoomCommand) -> Result<Committed, Refusal> {
+        let (sender, result) = oneshot::channel();
+        self.submit(Submission {
+            command,
+            to: ReplyTo::Handler(sender),
+        })
+        .map_err(|_| busy())?;
+        result
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(Code::GOING_AWAY)))
+    }
+}
+
+/// What a sender hears when the queue is full.
+pub fn busy() -> Refusal {
+    Refusal::new(Code::BUSY).retry_after_ms(200)
+}
+
+struct Driver {
+    store: Arc<dyn Store>,
+    shard: ShardHandle,
+    metrics: Arc<Metrics>,
+}
+
+impl Driver {
+    async fn run(self, mut submissions: mpsc::Receiver<Submission>) {
+        let mut waiting = Vec::new();
+        while collect(&mut submissions, &mut waiting).await {
+            let (commands, to): (Vec<_>, Vec<_>) = waiting
+                .drain(..)
+                .map(|submission| (submission.command, submission.to))
+                .unzip();
+            self.commit(commands, to).await;
+        }
+    }
+
+    async fn commit(&self, commands: Vec<RoomCommand>, to: Vec<ReplyTo>) {
+        let began = Instant::now();
+        let count = commands.len();
+        match self.store.append(commands).await {
+            Ok(appended) => {
+                self.metrics.committed(count, began.elapsed());
+                self.publish(appended, to).await;
+            }
+            Err(error) => self.refuse(&error, to).await,
+        }
+    }
+
+    /// After commit only: acknowledge, and hand the entries on.
+    async fn publish(&self, appended: Appended, to: Vec<ReplyTo>) {
+        let mut handlers = Vec::new();
+        let mut committed = shard::Committed {
+            users: appended.users,
+            ..Default::default()
+        };
+        for (result, to) in appended.results.into_iter().zip(to) {
+            match to {
+                ReplyTo::Link(address) => {
+                    let refused = result.as_ref().err().map(|refusal| refusal.code);
+                    self.metrics.requests.count(address.kind, refused);
+                    self.metrics.messages_sent.add(u64::from(refused.is_none()));
+                    committed
+                        .replies
+                        .push((address, acknowledgement(address.request, result)));
+                }
+                ReplyTo::Handler(sender) => handlers.push((sender, result)),
+            }
+        }
+        committed.rooms = appended.rooms.into_iter().map(encode).collect();
+        self.shard
+            .send(ToShard::Committed(Box::new(committed)))
+            .await;
+        // After the shard has it, so that what a handler sends to the shard next comes behind.
+        for (sender, result) in handlers {
+            let _ = sender.send(result);
+        }
+    }
+
+    async fn refuse(&self, error: &StoreError, to: Vec<ReplyTo>) {
+        tracing::error!(%error, commands = to.len(), "a commit failed");
+        let refusal = refusal(error);
+        let mut committed = shard::Committed::default();
+        for to in to {
+            match to {
+                ReplyTo::Link(address) => committed
+                    .replies
+                    .push((address, frame::encode(address.request, &refusal))),
+                ReplyTo::Handler(sender) => drop(sender.send(Err(refusal.clone()))),
+            }
+        }
+        self.shard
+            .send(ToShard::Committed(Box::new(committed)))
+            .await;
+    }
+}
+
+/// What a client hears of a failed database.
+pub fn refusal(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Full => Refusal::new(Code::STORAGE_FULL).retry_after_ms(5_000),
+        StoreError::Away(_) | StoreError::TimedOut(_) => {
+            Refusal::new(Code::STORAGE_AWAY).retry_after_ms(500)
+        }
+        StoreError::Damaged(_) | StoreError::Newer { .. } | StoreError::Statement(_) => {
+            Refusal::new(Code::INTERNAL).retry_after_ms(1_000)
+        }
+    }
+}
+
+/// Waits for the first command, then takes what has come meanwhile, within bounds.
+async fn collect(
+    submissions: &mut mpsc::Receiver<Submission>,
+    waiting: &mut Vec<Submission>,
+) -> bool {
+    let Some(first) = submissions.recv().await else {
+        return false;
+    };
+    let mut bytes = text_bytes(&first);
+    waiting.push(first);
+    while waiting.len() < BATCH_COMMANDS && bytes < BATCH_TEXT_BYTES {
+        let Ok(next) = submissions.try_recv() else {
+            break;
+        };
+        bytes += text_bytes(&next);
+        waiting.push(next);
+    }
+    true
+}
+
+fn text_bytes(submission: &Submission) -> usize {
+    match &submission.command.change {
+        Change::Post { text, .. } => text.len(),
+        _ => 0,
+    }
+}
+
+fn acknowledgement(request: u32, result: Result<Committed, Refusal>) -> Bytes {
+    match result {
+        Ok(done) if done.seq != 0 => frame::encode(
+            request,
+            &Posted {
+                seq: done.seq,
+                rev: done.rev,
+                at_ms: done.at_ms,
+                ext: Extensions::NONE,
+            },
+        ),
+        Ok(done) => frame::encode(
+            request,
+            &RoomDone {
+                room: done.room,
+                rev: done.rev,
+                ext: Extensions::NONE,
+            },
+        ),
+        Err(refusal) => frame::encode(request, &refusal),
+    }
+}
+
+fn encode(room: RoomAppended) -> RoomCommitted {
+    let RoomAppended {
+        room,
+        before,
+        rev,
+        head,
+        direct,
+        entries,
+        readers,
+    } = room;
+    let batch = RoomBatch {
+        room,
+        before,
+        rev,
+        entries,
+        ext: Extensions::NONE,
+    };
+    RoomCommitted {
+        head: Head { room, head, rev },
+        before,
+        direct,
+        frames: BatchFrames::new(&batch),
+        readers,
+    }
+}

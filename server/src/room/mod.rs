@@ -1,0 +1,10 @@
+//! Rooms: the committer, its rules, and the ring of recent batches.
+
+mod batch;
+pub mod committer;
+mod ring;
+pub mod rules;
+
+pub use batch::BatchFrames;
+pub use committer::{Committer, ReplyTo, Submission};
+pub use ring::Ring;

@@ -1,0 +1,100 @@
+//! What handlers and the shard share.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use parlor_protocol::link::{JoinLink, Pin, ServerAddress};
+use parlor_protocol::{Refusal, SessionId, UserId};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::ShardHandle;
+use crate::config::Config;
+use crate::guard::password::Gate;
+use crate::guard::rate::{Class, Rates, Who};
+use crate::ops::Metrics;
+use crate::room::Committer;
+use crate::store::Store;
+
+/// Requests that the core works on at once, over all links; above it askers are told to try again.
+pub const REQUESTS_AT_ONCE: usize = 1_024;
+
+/// The core of a node: pools, committer and what handlers need.
+pub struct Core {
+    pub store: Arc<dyn Store>,
+    pub committer: Committer,
+    pub shard: ShardHandle,
+    pub config: Arc<Config>,
+    pub metrics: Arc<Metrics>,
+    pub gate: Gate,
+    pub runtime: tokio::runtime::Handle,
+    pub requests: Arc<Semaphore>,
+    /// Where clients reach this node, for the node list and join links: `host[,host2]:port`.
+    pub public_address: ServerAddress,
+    /// Keys in force and next in force; empty with a certificate by a CA.
+    pub pins: Vec<Pin>,
+    /// Tries to log in, by address and by account.
+    pub log_in_rates: Mutex<Rates>,
+    /// Sessions just seen, to be noted many at once; dropped at the bound, since the next visit
+    /// says the same.
+    pub seen: mpsc::Sender<(SessionId, u64, String)>,
+    /// People with an entered link, as the shard last said.
+    pub online: Mutex<HashSet<UserId>>,
+    /// Start of the steady clock that rates are counted by.
+    pub began: Instant,
+}
+
+impl Core {
+    /// Milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    /// Milliseconds of a clock that never goes back.
+    pub fn steady_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    /// Counts a try to log in.
+    pub fn log_ins(&self, who: Who) -> Result<(), Refusal> {
+        let mut rates = self
+            .log_in_rates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        rates
+            .take(Class::LogIn, who, 1, self.steady_ms())
+            .map_err(Refusal::from)
+    }
+
+    pub fn is_online(&self, user: UserId) -> bool {
+        self.online
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&user)
+    }
+
+    pub fn set_online(&self, user: UserId, online: bool) {
+        let mut people = self.online.lock().unwrap_or_else(PoisonError::into_inner);
+        if online {
+            people.insert(user);
+        } else {
+            people.remove(&user);
+        }
+    }
+
+    /// The link that a join code is given out as.
+    pub fn join_link(&self, code: &str) -> JoinLink {
+        JoinLink {
+            server: self.public_address.clone(),
+            code: code.to_owned(),
+            pin: self.pins.first().copied(),
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,80 @@
+//! How a link's entry is decided: on the core, since it reads the database and hashes passwords.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parlor_protocol::hello::{Enter, Entered, LogIn, Register, Token};
+use parlor_protocol::{Code, Extensions, Refusal, frame};
+
+use super::{Core, LinkRef, ToShard, Who};
+use crate::handler::account::{self, Granted};
+
+/// How the client means to enter, with the request's number.
+#[derive(Debug)]
+pub(super) enum Way {
+    LogIn(u32, LogIn),
+    Register(u32, Register),
+    Token(u32, Enter),
+}
+
+/// Decides and tells the shard.
+pub(super) async fn decide(core: Arc<Core>, link: LinkRef, address: SocketAddr, way: Way) {
+    let (request, granted) = match way {
+        Way::LogIn(request, log_in) => (request, account::log_in(&core, address, log_in).await),
+        Way::Register(request, register) => {
+            (request, account::register(&core, address, register).await)
+        }
+        Way::Token(request, enter) => (request, account::enter(&core, address, &enter.token).await),
+    };
+    tell(&core, link, request, granted).await;
+}
+
+async fn tell(core: &Core, link: LinkRef, request: u32, granted: Result<Granted, Refusal>) {
+    let refused = |refusal: Refusal| ToShard::NotEntered {
+        link,
+        reply: frame::encode(request, &refusal),
+    };
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(refusal) => return core.shard.send(refused(refusal)).await,
+    };
+    let user = granted.user.id;
+    let who = Who {
+        user,
+        session: granted.session,
+        administrator: granted.user.administrator,
+        unlimited: granted.user.unlimited,
+    };
+    // Before the list of rooms is read, so that no change of it is missed.
+    core.shard.send(ToShard::Identified { link, who }).await;
+    let message = match core.store.heads(user).await {
+        Ok(rooms) => ToShard::Entered {
+            link,
+            reply: entered(request, &granted),
+            rooms,
+        },
+        Err(error) => refused(crate::room::committer::refusal(&error)),
+    };
+    core.shard.send(message).await;
+}
+
+fn entered(request: u32, granted: &Granted) -> Bytes {
+    let body = Entered {
+        user: granted.user.id,
+        name: granted.user.name.clone(),
+        display_name: granted.user.display_name.clone(),
+        administrator: granted.user.administrator,
+        session: granted.session,
+        token: granted.token.clone(),
+        ext: Extensions::NONE,
+    };
+    frame::encode(request, &body)
+}
+
+/// A new token: 256 random bits.
+pub(crate) fn new_token() -> Result<Token, Refusal> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| Refusal::new(Code::INTERNAL))?;
+    Ok(Token(bytes))
+}

@@ -1,0 +1,135 @@
+//! When a link is flushed: rules without I/O.
+//!
+//! A flush costs about ten microseconds however much it carries, so a busy link is flushed once a
+//! tick with all that has come, and a link that was quiet for a tick at once.
+
+use std::time::Duration;
+
+/// Slots of a tick: links are spread over them, so that one tick is not one long pause.
+pub(super) const SLOTS: usize = 4;
+/// The tick of an unhurried shard.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+/// The longest tick, under overload.
+const TICK_MAX: Duration = Duration::from_millis(160);
+/// Lateness of a slot above which the tick grows, and below which it shrinks again.
+const LATE: Duration = Duration::from_millis(6);
+const PUNCTUAL: Duration = Duration::from_millis(2);
+
+/// Which dirty links are due. Links are named by their index; the caller keeps each link's own
+/// dirty mark, so that it stands in one list at a time.
+pub(super) struct Flusher {
+    slots: [Vec<u32>; SLOTS],
+    now: Vec<u32>,
+    next: usize,
+    tick: Duration,
+    waiting: usize,
+}
+
+impl Default for Flusher {
+    fn default() -> Self {
+        Self {
+            slots: Default::default(),
+            now: Vec::new(),
+            next: 0,
+            tick: TICK,
+            waiting: 0,
+        }
+    }
+}
+
+impl Flusher {
+    /// A link has something to write. `quiet`: how long since its last flush.
+    pub(super) fn mark(&mut self, link: u32, quiet: Duration) {
+        if quiet >= self.tick {
+            self.now.push(link);
+        } else {
+            self.slots[link as usize % SLOTS].push(link);
+            self.waiting += 1;
+        }
+    }
+
+    /// Takes the links to flush at once; give the list back with [`Flusher::recycle`].
+    pub(super) fn take_now(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.now)
+    }
+
+    /// Takes the links of the next slot, which is `late` behind its time.
+    pub(super) fn take_slot(&mut self, late: Duration) -> Vec<u32> {
+        self.pace(late);
+        let links = std::mem::take(&mut self.slots[self.next]);
+        self.waiting -= links.len();
+        self.next = (self.next + 1) % SLOTS;
+        links
+    }
+
+    /// Keeps the memory of a list that has been worked off.
+    pub(super) fn recycle(&mut self, mut list: Vec<u32>) {
+        list.clear();
+        if self.now.capacity() < list.capacity() && self.now.is_empty() {
+            self.now = list;
+        } else if let Some(slot) = self.slots.iter_mut().find(|slot| slot.capacity() == 0) {
+            *slot = list;
+        }
+    }
+
+    /// Whether any link waits for a slot.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// Time between two slots.
+    pub(super) fn slot(&self) -> Duration {
+        self.tick / SLOTS as u32
+    }
+
+    /// Longer ticks when slots come late, step by step back when they are punctual again.
+    fn pace(&mut self, late: Duration) {
+        if late > LATE {
+            self.tick = (self.tick * 5 / 4).min(TICK_MAX);
+        } else if late < PUNCTUAL && self.tick > TICK {
+            self.tick = (self.tick * 31 / 32).max(TICK);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_link_is_flushed_at_once_and_a_busy_one_in_its_slot() {
+        let mut flusher = Flusher::default();
+        flusher.mark(1, TICK);
+        flusher.mark(6, Duration::from_millis(3));
+        assert_eq!(flusher.take_now(), [1]);
+        assert!(flusher.is_waiting());
+        let slots: Vec<_> = (0..SLOTS)
+            .map(|_| flusher.take_slot(Duration::ZERO))
+            .collect();
+        assert_eq!(slots, [vec![], vec![], vec![6], vec![]]);
+        assert!(!flusher.is_waiting());
+    }
+
+    #[test]
+    fn the_tick_grows_with_lag_within_its_bound_and_comes_back() {
+        let mut flusher = Flusher::default();
+        for _ in 0..100 {
+            flusher.take_slot(Duration::from_millis(50));
+        }
+        assert_eq!(flusher.slot(), TICK_MAX / SLOTS as u32);
+        for _ in 0..1_000 {
+            flusher.take_slot(Duration::ZERO);
+        }
+        assert_eq!(flusher.slot(), TICK / SLOTS as u32);
+    }
+
+    #[test]
+    fn lists_are_reused() {
+        let mut flusher = Flusher::default();
+        (0..100).for_each(|link| flusher.mark(link, TICK));
+        let list = flusher.take_now();
+        let room = list.capacity();
+        flusher.recycle(list);
+        assert_eq!(flusher.now.capacity(), room);
+    }
+}

@@ -1,0 +1,149 @@
+//! A shard: one single-threaded runtime with endpoint, links, hub and flusher on a thread of its
+//! own. The core runtime talks to it through one bounded mailbox, in order.
+
+mod context;
+mod enter;
+mod flusher;
+mod hub;
+mod link;
+mod mailbox;
+mod presence;
+mod run;
+mod serve;
+mod state;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parlor_protocol::room::Head;
+use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId};
+use tokio::sync::{mpsc, oneshot};
+
+pub use context::Core;
+pub(crate) use enter::new_token;
+pub use run::{ShardThread, start};
+pub(crate) use state::{Shard, State};
+
+use crate::room::BatchFrames;
+use crate::store::{ReaderChange, UserAppended};
+
+/// Messages that wait for the shard; above it whoever sends one waits.
+pub const MAILBOX: usize = 4_096;
+
+/// A link of this shard. The generation tells a reused place from the link meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkRef {
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// Which of a link's streams a reply belongs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Control,
+    Command,
+}
+
+/// Where a reply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyAddress {
+    pub link: LinkRef,
+    pub lane: Lane,
+    pub request: u32,
+    pub kind: Kind,
+    /// What the request counts for in the link's bound of requests in flight.
+    pub weight: u8,
+}
+
+/// Who is at the other end of an entered link.
+#[derive(Clone, Debug)]
+pub struct Who {
+    pub user: UserId,
+    pub session: SessionId,
+    pub administrator: bool,
+    /// No rates apply: an account for load tests.
+    pub unlimited: bool,
+}
+
+/// What the core tells the shard. The order of sending is the order of effect.
+#[derive(Debug)]
+pub enum ToShard {
+    Reply {
+        to: ReplyAddress,
+        frame: Bytes,
+        /// The reply holds content of this room, which only members may see: it is dropped if the
+        /// person has been removed meanwhile.
+        members_of: Option<RoomId>,
+    },
+    /// A commit: acknowledgements and what readers see.
+    Committed(Box<Committed>),
+    /// The link's person is known: changes of their rooms count from now on.
+    Identified { link: LinkRef, who: Who },
+    /// The entry was granted, with all rooms of the person (and whether each is direct).
+    Entered {
+        link: LinkRef,
+        reply: Bytes,
+        rooms: Vec<(Head, bool)>,
+    },
+    /// The entry was refused.
+    NotEntered { link: LinkRef, reply: Bytes },
+    /// Access was granted: the room is at full depth from here on.
+    Activate {
+        link: LinkRef,
+        room: RoomId,
+        head: Head,
+    },
+    /// Something of a person's own changed.
+    User(Box<UserAppended>),
+    /// These sessions ended: so do their links.
+    EndSessions {
+        user: UserId,
+        sessions: Option<Vec<SessionId>>,
+        but: Option<SessionId>,
+        code: Code,
+    },
+    /// Tells all links to go, waits for them within bounds, then answers.
+    Drain { done: oneshot::Sender<()> },
+}
+
+/// What one commit gives to the shard.
+#[derive(Debug, Default)]
+pub struct Committed {
+    pub replies: Vec<(ReplyAddress, Bytes)>,
+    pub rooms: Vec<RoomCommitted>,
+    pub users: Vec<UserAppended>,
+}
+
+#[derive(Debug)]
+pub struct RoomCommitted {
+    pub head: Head,
+    pub before: u64,
+    pub direct: bool,
+    pub frames: BatchFrames,
+    pub readers: ReaderChange,
+}
+
+/// The core's end of the mailbox.
+#[derive(Clone)]
+pub struct ShardHandle {
+    mailbox: mpsc::Sender<ToShard>,
+}
+
+impl ShardHandle {
+    pub fn new(mailbox: mpsc::Sender<ToShard>) -> Self {
+        Self { mailbox }
+    }
+
+    /// Waits while the mailbox is full. A shard that has ended takes nothing, which only happens
+    /// when the process ends.
+    pub async fn send(&self, message: ToShard) {
+        let _ = self.mailbox.send(message).await;
+    }
+
+    pub fn depth(&self) -> usize {
+        MAILBOX - self.mailbox.capacity()
+    }
+}
+
+/// Shared by the core's tasks.
+pub type SharedCore = Arc<Core>;
