@@ -264,7 +264,7 @@ impl Paths {
         self.folder.join("key-next.pem")
     }
 
-    /// 64 bytes under which stateless resets are made.
+    /// 32 bytes under which stateless resets are made.
     pub fn reset_key(&self) -> PathBuf {
         self.folder.join("reset.key")
     }
