@@ -1,0 +1,15 @@
+//! Virtual users: what they do and how their deliveries are judged. Rules without I/O: events and
+//! the clock go in, [`Output`]s come out; `drive` moves the bytes.
+
+mod outbox;
+mod posting;
+mod rooms;
+mod settle;
+mod tally;
+mod view;
+mod waiting;
+mod world;
+
+pub use settle::Settled;
+pub use tally::{SegmentTally, Tally};
+pub use world::{Output, Spec, World};
