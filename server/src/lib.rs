@@ -1,11 +1,18 @@
-//! Under construction.
+//! Parlor's server: one binary, from a newcomer's laptop to a node of a cluster.
+//!
+//! A shard (`shard`, `net`) holds links on one thread; the core (`handler`, `room`, `store`) answers
+//! and commits; `node` joins the two. `cli` is what an operator types, `ops` what they watch.
+
 pub mod config;
 pub mod data;
-pub mod guard;
-pub mod ops;
 mod dispatch;
+pub mod guard;
 pub mod handler;
+pub mod key;
+pub mod mutation;
 pub mod net;
+pub mod node;
+pub mod ops;
 pub mod room;
 pub mod shard;
 pub mod store;

@@ -19,7 +19,7 @@ use parlor_protocol::room::Head;
 use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId};
 use tokio::sync::{mpsc, oneshot};
 
-pub use context::Core;
+pub use context::{Core, REQUESTS_AT_ONCE, now_ms};
 pub(crate) use enter::new_token;
 pub use run::{ShardThread, start};
 pub(crate) use state::{Shard, State};

@@ -1,0 +1,143 @@
+//! A running node: the core's parts joined to the shard.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use parlor_protocol::SessionId;
+use parlor_protocol::link::{Pin, ServerAddress};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::config::Config;
+use crate::guard::password::Gate;
+use crate::guard::rate::Rates;
+use crate::net::{self, Bound, EndpointError};
+use crate::ops::Metrics;
+use crate::room::Committer;
+use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread, ToShard};
+use crate::store::Store;
+
+/// How often sessions just seen are noted, and how many wait for it.
+const SEEN_EVERY: Duration = Duration::from_secs(5);
+const SEEN_WAITING: usize = 8_192;
+/// How often what has expired is dropped, and how much at once.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+const PRUNE_ROWS: u32 = 2_000;
+/// Longest that a drain may take: links are given a second, the rest is slack.
+const DRAIN_WITHIN: Duration = Duration::from_secs(3);
+
+/// What a node is made of.
+pub struct Parts {
+    pub config: Arc<Config>,
+    pub store: Arc<dyn Store>,
+    pub metrics: Arc<Metrics>,
+    /// The UDP socket, bound before anything is printed, so that a port in use is an early error.
+    pub bound: Bound,
+    pub tls: Arc<rustls::ServerConfig>,
+    pub pins: Vec<Pin>,
+    pub keys: net::Keys,
+    /// Where clients reach this node.
+    pub public_address: ServerAddress,
+}
+
+/// A node that takes links.
+pub struct Node {
+    core: Arc<Core>,
+    shard: ShardThread,
+    address: SocketAddr,
+    tasks: JoinSet<()>,
+}
+
+impl Node {
+    /// Starts everything on the current runtime, which becomes the core's, and on the shard's thread.
+    pub async fn start(parts: Parts) -> Result<Self, EndpointError> {
+        let Parts { config, store, metrics, bound, tls, pins, keys, public_address } = parts;
+        let (mailbox, inbox) = mpsc::channel(MAILBOX);
+        let (seen, seen_inbox) = mpsc::channel(SEEN_WAITING);
+        let shard = ShardHandle::new(mailbox);
+        let core = Arc::new(Core {
+            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
+            gate: Gate::new(metrics.clone()),
+            runtime: tokio::runtime::Handle::current(),
+            requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+            log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
+            online: Mutex::new(HashSet::new()),
+            began: Instant::now(),
+            shard,
+            store: store.clone(),
+            metrics,
+            seen,
+            public_address,
+            pins,
+            config,
+        });
+        let address = bound.address;
+        let settings = settings(&core.config, address);
+        let shard = shard::start(core.clone(), inbox, bound, tls, keys, settings).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(note_seen(store.clone(), seen_inbox));
+        tasks.spawn(prune(store));
+        Ok(Self { core, shard, address, tasks })
+    }
+
+    /// Where the UDP socket listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// Tells all links to go, waits for them within bounds, commits what waits, ends.
+    pub async fn stop(mut self) {
+        let (done, drained) = oneshot::channel();
+        self.core.shard.send(ToShard::Drain { done }).await;
+        let _ = timeout(DRAIN_WITHIN, drained).await;
+        self.shard.stop().await;
+        self.tasks.shutdown().await;
+        self.core.store.close().await;
+    }
+}
+
+/// What of the settings concerns the endpoint.
+pub fn settings(config: &Config, address: SocketAddr) -> net::Settings {
+    net::Settings {
+        address,
+        socket_buffer_bytes: config.listen.socket_buffer_kib as usize * 1024,
+        heartbeat: Duration::from_secs(config.link.heartbeat_s.into()),
+        idle: Duration::from_secs(config.link.idle_s.into()),
+    }
+}
+
+/// Notes when sessions were seen, many in one write; the newest of each session counts.
+async fn note_seen(store: Arc<dyn Store>, mut inbox: mpsc::Receiver<(SessionId, u64, String)>) {
+    let mut tick = interval(SEEN_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = Vec::new();
+    while inbox.recv_many(&mut seen, SEEN_WAITING).await > 0 {
+        tick.tick().await;
+        while let Ok(next) = inbox.try_recv() {
+            seen.push(next);
+        }
+        if let Err(error) = store.touch_sessions(&seen).await {
+            tracing::warn!(%error, "noting when sessions were seen failed; the next visit notes it again");
+        }
+        seen.clear();
+    }
+}
+
+async fn prune(store: Arc<dyn Store>) {
+    let mut tick = interval(PRUNE_EVERY);
+    loop {
+        tick.tick().await;
+        match store.prune(shard::now_ms(), PRUNE_ROWS).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "dropped what has expired"),
+            Err(error) => tracing::warn!(%error, "dropping what has expired failed"),
+        }
+    }
+}
