@@ -1,0 +1,235 @@
+//! From an installation's names to a QUIC connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::endpoint::Endpoint;
+use super::error::{ConnectError, handshake_failed};
+use super::probe::Attention;
+use super::race::Race;
+use super::target::Target;
+use super::trust::Trust;
+
+/// Addresses of one host that are tried.
+const ADDRESSES_PER_HOST: usize = 4;
+/// Addresses that are tried in one dial.
+const ADDRESSES: usize = 8;
+
+/// How a link is to be made. Plain data; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    pub endpoint: Endpoint,
+    pub target: Target,
+    /// Decides how soon a silent link is probed by QUIC: 2 s in the foreground, 25 s otherwise.
+    pub attention: Attention,
+    pub deadlines: Deadlines,
+}
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For all names together.
+    pub resolve: Duration,
+    /// Until an address says anything at all.
+    pub answer: Duration,
+    /// From then to the end of the QUIC handshake: a server under a storm is slow but alive, and
+    /// dialling it anew would only add to the storm.
+    pub handshake: Duration,
+    /// From hello to welcome.
+    pub welcome: Duration,
+    /// From an entry to its decision: passwords are hashed one after another.
+    pub enter: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            resolve: Duration::from_secs(5),
+            // Four first packets, at 0, 0.6, 1.8 and 4.2 s.
+            answer: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+            welcome: Duration::from_secs(10),
+            enter: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Dial {
+    /// A foreground link with the usual deadlines.
+    pub fn new(endpoint: Endpoint, target: Target) -> Self {
+        Self {
+            endpoint,
+            target,
+            attention: Attention::Foreground,
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    /// A QUIC connection to the first address that takes one.
+    pub(super) async fn connection(&self) -> Result<quinn::Connection, ConnectError> {
+        let ways = self.ways().await?;
+        let tried: Vec<SocketAddr> = ways.iter().map(|way| way.address).collect();
+        let failures = match Race::new(ways, |way| self.attempt(way)).run().await {
+            Ok(connection) => return Ok(connection),
+            Err(failures) => failures,
+        };
+        let told = failures.into_iter().max_by_key(ConnectError::weight);
+        let port = self.target.address().port;
+        Err(match told {
+            Some(ConnectError::NoAnswer { .. }) | None => ConnectError::NoAnswer { tried, port },
+            Some(told) => told,
+        })
+    }
+
+    async fn attempt(&self, way: Way) -> Result<quinn::Connection, ConnectError> {
+        let Way { host, address } = way;
+        // Pinned keys are believed whatever the name; the name sent then is only a courtesy.
+        let mut connecting = self
+            .endpoint
+            .connect(self.target.tls(), self.attention, address, &host)
+            .map_err(|error| ConnectError::Local {
+                address,
+                reason: error.to_string(),
+            })?;
+        let failed = |error| match self.target.take_unknown_key() {
+            Some(pin) if *self.target.trust() == Trust::AskFingerprint => {
+                ConnectError::UnknownKey { address, pin }
+            }
+            Some(got) => ConnectError::WrongPin { address, got },
+            None => handshake_failed(error, address, &host),
+        };
+        match timeout(self.deadlines.answer, connecting.handshake_data()).await {
+            Err(_) => {
+                let port = address.port();
+                return Err(ConnectError::NoAnswer {
+                    tried: vec![address],
+                    port,
+                });
+            }
+            Ok(Err(error)) => return Err(failed(error)),
+            Ok(Ok(_)) => {}
+        }
+        match timeout(self.deadlines.handshake, connecting).await {
+            Err(_) => Err(ConnectError::TimedOut { address }),
+            Ok(connected) => connected.map_err(failed),
+        }
+    }
+
+    /// Every address of every host, in the order in which they are tried.
+    async fn ways(&self) -> Result<Vec<Way>, ConnectError> {
+        let server = self.target.address();
+        let lookups: Vec<_> = server
+            .hosts
+            .iter()
+            .map(|host| {
+                (
+                    host.clone(),
+                    tokio::spawn(lookup(host.clone(), server.port)),
+                )
+            })
+            .collect();
+        let deadline = tokio::time::Instant::now() + self.deadlines.resolve;
+        let (mut ways, mut failure) = (Vec::new(), None);
+        for (host, lookup) in lookups {
+            let abort = lookup.abort_handle();
+            let found = match tokio::time::timeout_at(deadline, lookup).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => {
+                    abort.abort();
+                    Err("no name server answers".to_owned())
+                }
+            };
+            match found {
+                Ok(found) => {
+                    let reached: Vec<_> = found
+                        .into_iter()
+                        .filter(|it| self.endpoint.reaches(*it))
+                        .collect();
+                    if reached.is_empty() {
+                        failure = Some(ConnectError::NoFamily { host });
+                        continue;
+                    }
+                    ways.extend(interleave(reached).into_iter().map(|address| Way {
+                        host: host.clone(),
+                        address,
+                    }));
+                }
+                Err(reason) => failure = Some(ConnectError::Resolve { host, reason }),
+            }
+        }
+        ways.truncate(ADDRESSES);
+        match failure {
+            Some(failure) if ways.is_empty() => Err(failure),
+            _ => Ok(ways),
+        }
+    }
+}
+
+/// One address to try, and the name that it was found under.
+#[derive(Clone, Debug)]
+struct Way {
+    host: String,
+    address: SocketAddr,
+}
+
+async fn lookup(host: String, port: u16) -> Result<Vec<SocketAddr>, String> {
+    // An address needs no name server, and no thread for one.
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let found = tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .map_err(|error| error.to_string())?;
+    let found: Vec<SocketAddr> = found.collect();
+    if found.is_empty() {
+        Err("it has no address".to_owned())
+    } else {
+        Ok(found)
+    }
+}
+
+/// Families in turn, the resolver's first one first, so that a broken family costs one head start.
+fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|it| it.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut ordered = Vec::new();
+    while ordered.len() < ADDRESSES_PER_HOST {
+        let pair = [first.next(), second.next()];
+        if pair == [None, None] {
+            break;
+        }
+        ordered.extend(pair.into_iter().flatten());
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts
+            .iter()
+            .map(|text| format!("{text}:7443").parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_resolver_names_the_first() {
+        let found = addresses(&["[::1]", "[::2]", "[::3]", "10.0.0.1", "10.0.0.2"]);
+        assert_eq!(
+            interleave(found),
+            addresses(&["[::1]", "10.0.0.1", "[::2]", "10.0.0.2"])
+        );
+        let only = addresses(&["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(interleave(only.clone()), only);
+    }
+}

@@ -1,0 +1,188 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlor_protocol::error::{Code, Refusal};
+use parlor_protocol::hello::{Entered, Hello, Welcome};
+use parlor_protocol::session::{ClientHandshake, ClientStep, Entry};
+use quinn::VarInt;
+use tokio::time::timeout;
+
+use super::super::dial::Dial;
+use super::super::error::ConnectError;
+use super::events::LinkEvents;
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::shared::Shared;
+use super::{CloseReason, Connected, Flight, Link};
+
+/// A link that was welcomed and is not entered: for sign-up, log-in and looking around. The server
+/// ends it after two minutes.
+#[derive(Debug)]
+pub struct Greeted {
+    connection: quinn::Connection,
+    handshake: ClientHandshake,
+    control: (quinn::SendStream, Incoming),
+    commands: (quinn::SendStream, Incoming),
+    flight: Vec<u32>,
+    welcome: Welcome,
+}
+
+impl Greeted {
+    /// Dials and says hello.
+    pub async fn connect(dial: &Dial, hello: &Hello) -> Result<Self, ConnectError> {
+        Self::send(dial, Flight::greeting(hello)).await
+    }
+
+    /// Dials, sends the flight, and waits for the welcome.
+    pub(super) async fn send(dial: &Dial, flight: Flight) -> Result<Self, ConnectError> {
+        let connection = dial.connection().await?;
+        let address = connection.remote_address();
+        let welcomed = Self::welcomed(connection.clone(), flight);
+        let result = match timeout(dial.deadlines.welcome, welcomed).await {
+            Ok(result) => result,
+            Err(_) => Err(ConnectError::TimedOut { address }),
+        };
+        result.inspect_err(|_| connection.close(VarInt::from_u32(0), b""))
+    }
+
+    async fn welcomed(connection: quinn::Connection, flight: Flight) -> Result<Self, ConnectError> {
+        let Flight {
+            mut handshake,
+            bytes,
+            requests: flight,
+        } = flight;
+        // The order tells the server which is which: the first is control, the second commands.
+        let (mut control_out, control_in) = connection.open_bi().await.map_err(lost)?;
+        let (commands_out, commands_in) = connection.open_bi().await.map_err(lost)?;
+        control_out
+            .write_all_chunks(&mut [bytes.freeze()])
+            .await
+            .map_err(|error| ConnectError::Lost(CloseReason::Transport(error.to_string())))?;
+        let mut control = Incoming::new(control_in);
+        let welcome = match step(&mut control, &mut handshake).await {
+            Ok(ClientStep::Welcomed(welcome)) => *welcome,
+            Ok(ClientStep::Refused(refusal)) => return Err(hello_refused(refusal)),
+            Ok(other) => return Err(ConnectError::Lost(out_of_place(&other))),
+            // The refusal was overtaken by the close that follows it.
+            Err(ConnectError::Lost(CloseReason::Server { code, text })) if code != Code(0) => {
+                return Err(hello_refused(Refusal::with_text(code, text)));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            connection,
+            handshake,
+            control: (control_out, control),
+            commands: (commands_out, Incoming::new(commands_in)),
+            flight,
+            welcome,
+        })
+    }
+
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// Enters. After [`ConnectError::Entry`] another entry may be tried on the same link, up to five.
+    pub async fn enter(
+        &mut self,
+        entry: &Entry,
+        within: Duration,
+    ) -> Result<Entered, ConnectError> {
+        let bytes = self.handshake.enter(entry);
+        let address = self.connection.remote_address();
+        let decided = async {
+            self.control
+                .0
+                .write_all_chunks(&mut [bytes])
+                .await
+                .map_err(|error| ConnectError::Lost(CloseReason::Transport(error.to_string())))?;
+            decision(&mut self.control.1, &mut self.handshake).await
+        };
+        timeout(within, decided)
+            .await
+            .unwrap_or(Err(ConnectError::TimedOut { address }))
+    }
+
+    /// The link, once [`Greeted::enter`] has succeeded.
+    pub fn into_link(self, entered: Entered) -> Connected {
+        let mut handshake = self.handshake;
+        let shared = Arc::new(Shared::new(
+            self.connection,
+            Outgoing::new(self.control.0),
+            Outgoing::new(self.commands.0),
+            &self.welcome,
+            &self.flight,
+            handshake.next_request(),
+        ));
+        Connected {
+            link: Link {
+                shared: shared.clone(),
+            },
+            events: LinkEvents::new(shared, handshake, self.control.1, self.commands.1),
+            welcome: self.welcome,
+            entered,
+        }
+    }
+
+    /// Waits for the decision about the entry of the first flight.
+    pub(super) async fn entered(mut self, within: Duration) -> Result<Connected, ConnectError> {
+        let connection = self.connection.clone();
+        let address = connection.remote_address();
+        let decided = timeout(within, decision(&mut self.control.1, &mut self.handshake)).await;
+        match decided.unwrap_or(Err(ConnectError::TimedOut { address })) {
+            Ok(entered) => Ok(self.into_link(entered)),
+            Err(error) => {
+                connection.close(VarInt::from_u32(0), b"");
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn decision(
+    control: &mut Incoming,
+    handshake: &mut ClientHandshake,
+) -> Result<Entered, ConnectError> {
+    match step(control, handshake).await? {
+        ClientStep::Entered(entered) => Ok(*entered),
+        ClientStep::Refused(refusal) => Err(ConnectError::Entry(refusal)),
+        other => Err(ConnectError::Lost(out_of_place(&other))),
+    }
+}
+
+/// The next step of the control stream.
+async fn step(
+    control: &mut Incoming,
+    handshake: &mut ClientHandshake,
+) -> Result<ClientStep, ConnectError> {
+    let frame = control
+        .frame(handshake.body_bytes())
+        .await
+        .map_err(ConnectError::Lost)?;
+    handshake
+        .on_frame(frame)
+        .map_err(|error| ConnectError::Lost(error.into()))
+}
+
+fn hello_refused(refusal: Refusal) -> ConnectError {
+    match refusal.code {
+        Code::VERSION => ConnectError::Version(refusal),
+        _ => ConnectError::Hello(refusal),
+    }
+}
+
+/// Why a link ends that was not entered and got something else instead.
+fn out_of_place(step: &ClientStep) -> CloseReason {
+    match step {
+        ClientStep::GoAway(go_away) => CloseReason::Server {
+            code: Code::GOING_AWAY,
+            text: go_away.reason.clone(),
+        },
+        _ => CloseReason::Goodbye,
+    }
+}
+
+fn lost(error: quinn::ConnectionError) -> ConnectError {
+    ConnectError::Lost(error.into())
+}

@@ -1,0 +1,79 @@
+//! Several ways to one place, tried staggered: the first that succeeds wins, the others are dropped.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Head start of each way before the next one is tried beside it: RFC 8305's recommendation.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// A race of at least one way.
+pub(super) struct Race<W, F> {
+    waiting: std::vec::IntoIter<W>,
+    start: F,
+}
+
+impl<W, T, E, R, F> Race<W, F>
+where
+    F: Fn(W) -> R,
+    R: Future<Output = Result<T, E>>,
+{
+    /// `ways` in order of preference.
+    pub(super) fn new(ways: Vec<W>, start: F) -> Self {
+        Self {
+            waiting: ways.into_iter(),
+            start,
+        }
+    }
+
+    /// The winner, or how every way failed, in the order of failing.
+    pub(super) async fn run(mut self) -> Result<T, Vec<E>> {
+        let mut running: Vec<Pin<Box<R>>> = Vec::new();
+        let mut failures = Vec::new();
+        let mut next_start: Pin<Box<Sleep>> = Box::pin(sleep_until(Instant::now()));
+        std::future::poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(won) = poll_running(&mut running, &mut failures, cx) {
+                    return Poll::Ready(Ok(won));
+                }
+                // Nothing under way: no reason to wait for the next one's turn.
+                let due = running.is_empty() || next_start.as_mut().poll(cx).is_ready();
+                match self.waiting.len() {
+                    0 if running.is_empty() => {
+                        return Poll::Ready(Err(std::mem::take(&mut failures)));
+                    }
+                    0 => return Poll::Pending,
+                    _ if !due => return Poll::Pending,
+                    _ => {
+                        running.extend(self.waiting.next().map(|way| Box::pin((self.start)(way))));
+                        next_start.as_mut().reset(Instant::now() + STAGGER);
+                    }
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn poll_running<T, E, R: Future<Output = Result<T, E>>>(
+    running: &mut Vec<Pin<Box<R>>>,
+    failures: &mut Vec<E>,
+    cx: &mut Context<'_>,
+) -> Poll<T> {
+    let mut won = None;
+    running.retain_mut(|way| match way.as_mut().poll(cx) {
+        _ if won.is_some() => true,
+        Poll::Ready(Ok(value)) => {
+            won = Some(value);
+            false
+        }
+        Poll::Ready(Err(error)) => {
+            failures.push(error);
+            false
+        }
+        Poll::Pending => true,
+    });
+    won.map_or(Poll::Pending, Poll::Ready)
+}

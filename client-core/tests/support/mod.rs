@@ -1,0 +1,59 @@
+//! A small server for tests of the link: real QUIC, the protocol's own handshake, and every step in
+//! the hands of the test.
+
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
+
+mod server;
+mod session;
+
+use parlor_client_core::net::{Dial, Endpoint, Flight, Target, Trust, hello};
+use parlor_protocol::hello::{Enter, Token};
+use parlor_protocol::link::{Pin, ServerAddress};
+use parlor_protocol::session::Entry;
+use parlor_protocol::{Extensions, frame};
+
+pub use server::{Identity, Options, TestServer};
+pub use session::{Session, entered, welcome};
+
+/// What a client with a session sends first.
+pub fn entry() -> Entry {
+    Entry::Token(Enter {
+        token: Token([7; 32]),
+        ext: Extensions::NONE,
+    })
+}
+
+pub fn flight() -> Flight {
+    Flight::new(&hello("test 0", 0), &entry())
+}
+
+pub fn address(server: &TestServer) -> ServerAddress {
+    ServerAddress {
+        hosts: vec!["127.0.0.1".to_owned()],
+        port: server.port(),
+    }
+}
+
+/// A dial of the server by its pin, from a socket of its own.
+pub fn dial(server: &TestServer) -> Dial {
+    dial_trusting(server, Trust::Pins(vec![server.pin()]))
+}
+
+pub fn dial_trusting(server: &TestServer, trust: Trust) -> Dial {
+    Dial::new(
+        Endpoint::open().unwrap(),
+        Target::new(address(server), trust).unwrap(),
+    )
+}
+
+/// Another installation's pin.
+pub fn other_pin() -> Pin {
+    Pin([9; 32])
+}
+
+/// A frame of a type that no version knows, skippable.
+pub fn unknown_frame() -> bytes::Bytes {
+    let mut bytes = frame::encode(0, &parlor_protocol::hello::Done::default()).to_vec();
+    bytes[4..6].copy_from_slice(&0x7fff_u16.to_le_bytes());
+    bytes.into()
+}
