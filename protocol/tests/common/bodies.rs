@@ -44,6 +44,20 @@ pub fn reopen(frame: &Frame) -> Option<Result<Bytes, FrameError>> {
     every_body!(by_kind)
 }
 
+/// Opens a frame as what it says it is and drops what it held: whether that went well, `None` for
+/// a type unknown here.
+pub fn opens(frame: &Frame) -> Option<bool> {
+    macro_rules! by_kind {
+        ($($body:ty,)*) => {
+            match frame.header.kind {
+                $(kind if kind == <$body>::KIND => Some(frame.open::<$body>().is_ok()),)*
+                _ => None,
+            }
+        };
+    }
+    every_body!(by_kind)
+}
+
 /// The one frame in some bytes; panics when there is not exactly one.
 pub fn one_frame(bytes: impl Into<Bytes>) -> Frame {
     let mut reader = FrameReader::new();
