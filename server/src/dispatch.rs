@@ -81,7 +81,7 @@ fn admit(
     class: Class,
     weight: u8,
 ) -> Option<Result<(Who, bool), Refusal>> {
-    let link = state.link(at)?;
+    let link = state.link(at).filter(|link| link.entered)?;
     let (who, zstd) = (link.who.clone()?, link.zstd);
     if !who.unlimited {
         let now = shard.core.steady_ms();
@@ -349,7 +349,11 @@ pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
         return;
     };
     shard.step(|state| {
-        let Some(who) = state.link(at).and_then(|link| link.who.clone()) else {
+        let Some(who) = state
+            .link(at)
+            .filter(|link| link.entered)
+            .and_then(|link| link.who.clone())
+        else {
             return;
         };
         let now = shard.core.steady_ms();
@@ -383,7 +387,12 @@ pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
 
 /// A bulk transfer on a stream of its own.
 pub(crate) fn bulk(shard: &Rc<Shard>, at: LinkRef, outbound: Outbound, inbound: Inbound) {
-    let who = shard.step(|state| state.link(at).and_then(|link| link.who.clone()));
+    let who = shard.step(|state| {
+        state
+            .link(at)
+            .filter(|link| link.entered)
+            .and_then(|link| link.who.clone())
+    });
     let Some(who) = who else { return };
     outbound.lower_priority();
     let shard = shard.clone();

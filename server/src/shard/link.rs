@@ -31,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) who: Option<Who>,
     /// Granted: pushes flow.
     pub(crate) entered: bool,
+    /// Its session is over: only what is queued still leaves.
+    pub(crate) ended: bool,
     /// The client takes zstd.
     pub(crate) zstd: bool,
     /// Whether the link stands in one of the flusher's lists.
@@ -78,6 +80,7 @@ impl Link {
             push: None,
             who: None,
             entered: false,
+            ended: false,
             zstd: false,
             dirty: false,
             // Long ago: the first thing to write leaves at once.

@@ -1,6 +1,7 @@
 //! What the core tells the shard, step by step.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parlor_protocol::limit::IDLE_MS;
@@ -9,6 +10,8 @@ use parlor_protocol::signal::PresenceState;
 use parlor_protocol::sync::UserBatch;
 use parlor_protocol::{Code, Extensions, Refusal, RoomId, SessionId, UserId, frame};
 use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::hub::Depth;
 use super::state::{Shard, State};
@@ -207,8 +210,24 @@ impl State {
                         .is_none_or(|sessions| sessions.contains(&who.session))
             });
             if ends {
-                link.connection.close(code, code.text());
+                self.end(index, code);
             }
+        }
+    }
+
+    /// Ends a link that has last words to say: nothing more is pushed or read.
+    fn end(&mut self, index: u32, code: Code) {
+        let Some(link) = self.links.get_mut(index as usize) else {
+            return;
+        };
+        if link.entered {
+            link.entered = false;
+            link.ended = true;
+            let connection = link.connection.clone();
+            spawn_local(async move {
+                let _ = timeout(LAST_WORDS, connection.closed()).await;
+                connection.close(code, code.text());
+            });
         }
     }
 
@@ -220,6 +239,9 @@ impl State {
         self.set_depth(at.index, room, Depth::Light);
     }
 }
+
+/// Time for the last reply of an ended link to leave.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// How long a presence digest is good for; repeated at half of it.
 pub(super) const PRESENCE_LIFE_MS: u64 = IDLE_MS as u64;

@@ -228,7 +228,7 @@ impl LinkTask {
                 return Err(self.fatal(Lane::Control, request, refusal));
             }
             ServerStep::Goodbye => {
-                self.reply(0, frame::encode(0, &Done::default()));
+                self.connection.close(Code(0), "goodbye");
                 return Err(End::Gone);
             }
         }

@@ -145,7 +145,7 @@ impl State {
                 self.presences.went(who.user);
                 shard.core.set_online(who.user, false);
             }
-            if link.entered {
+            if link.entered || link.ended {
                 shard.core.metrics.entered.add(-1);
             }
         }
