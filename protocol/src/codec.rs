@@ -16,6 +16,9 @@ type Config = bincode::config::Configuration<
     bincode::config::Limit<DECODE_BYTES>,
 >;
 
+/// Room for a body of everyday size, so that writing one seldom grows its buffer.
+pub(crate) const TYPICAL_BYTES: usize = 192;
+
 const CONFIG: Config = bincode::config::standard().with_limit::<DECODE_BYTES>();
 
 /// Why bytes are not the body they claim to be.
@@ -42,7 +45,7 @@ pub fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, DecodeError> {
 
 /// Encodes a body. Cannot fail: bodies hold no maps, locks or borrowed cells.
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
     encode_into(value, &mut bytes);
     bytes
 }

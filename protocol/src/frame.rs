@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 pub use compression::{compress, encode_compressed};
 pub use reader::FrameReader;
 
-use crate::codec::{self, DecodeError};
+use crate::codec::{self, DecodeError, TYPICAL_BYTES};
 use crate::kind::{Body, Kind};
 use crate::limit::{BODY_PLAIN_BYTES, HEADER_BYTES, HEADER_COUNTED_BYTES, SIGNAL_BYTES};
 
@@ -106,7 +106,8 @@ impl Frame {
 
 /// One frame's bytes, not compressed.
 pub fn encode<T: Body>(request: u32, body: &T) -> Bytes {
-    let mut bytes = vec![0; HEADER_BYTES];
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + TYPICAL_BYTES);
+    bytes.resize(HEADER_BYTES, 0);
     codec::encode_into(body, &mut bytes);
     let head = header_bytes(&T::header(request, 0), bytes.len() - HEADER_BYTES);
     bytes[..HEADER_BYTES].copy_from_slice(&head);

@@ -1,6 +1,9 @@
 //! Bodies as single zstd frames, when that pays.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::FLAG_ZSTD;
 use crate::kind::Body;
@@ -8,6 +11,18 @@ use crate::limit::{BODY_PLAIN_BYTES, COMPRESS_ABOVE_BYTES, HEADER_BYTES, HEADER_
 
 /// The fastest level: higher ones win a few per cent of chat for several times the time.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    // Making them anew for each body costs more than small bodies do.
+    static PACKER: RefCell<Option<Compressor<'static>>> =
+        RefCell::new(Compressor::new(LEVEL).ok());
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
+fn pack(plain: &[u8]) -> Option<Vec<u8>> {
+    PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(plain).ok())
+}
 
 /// [`super::encode`], then [`compress`].
 pub fn encode_compressed<T: Body>(request: u32, body: &T) -> Bytes {
@@ -21,8 +36,8 @@ pub fn compress(frame: &Bytes) -> Bytes {
     if plain.len() <= COMPRESS_ABOVE_BYTES || frame[7] & FLAG_ZSTD != 0 {
         return frame.clone();
     }
-    match zstd::bulk::compress(plain, LEVEL) {
-        Ok(packed) if packed.len() <= plain.len() - plain.len() / 8 => {
+    match pack(plain) {
+        Some(packed) if packed.len() <= plain.len() - plain.len() / 8 => {
             let mut bytes = Vec::with_capacity(HEADER_BYTES + packed.len());
             bytes.extend_from_slice(&frame[..HEADER_BYTES]);
             bytes.extend_from_slice(&packed);
@@ -44,6 +59,9 @@ pub(super) fn decompress(packed: &[u8]) -> Option<Vec<u8>> {
     if size > BODY_PLAIN_BYTES || find_frame_compressed_size(packed) != Ok(packed.len()) {
         return None;
     }
-    let plain = zstd::bulk::decompress(packed, size).ok()?;
+    let plain = UNPACKER.with_borrow_mut(|unpacker| {
+        let unpacker = unpacker.as_mut()?;
+        unpacker.decompress(packed, size).ok()
+    })?;
     (plain.len() == size).then_some(plain)
 }
