@@ -1,7 +1,11 @@
 //! Everything a Parlor client is, without a face.
 
+pub mod api;
 pub mod cache;
 pub mod log;
 pub mod net;
 pub mod notify;
+pub mod profile;
+pub mod secret;
+pub mod store;
 pub mod timeline;

@@ -1,0 +1,453 @@
+//! Errors, one enum an operation. Their text says what happened and what to do; their code is
+//! stable, for scripts.
+
+use parlor_protocol::link::Pin;
+use parlor_protocol::{Code, Refusal};
+
+use crate::net::{ConnectError, EndpointError, TrustError};
+use crate::profile::ProfileError;
+use crate::secret::SecretError;
+use crate::store::StoreError;
+
+/// What every error of this surface can tell.
+pub trait Explain: std::error::Error {
+    /// Stable name, for scripts: `not_found`.
+    fn code(&self) -> &'static str;
+
+    /// Whether the same call may succeed later without anyone changing anything.
+    fn is_transient(&self) -> bool {
+        false
+    }
+}
+
+/// Why nothing could be asked of the server, or it did not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("nobody is logged in: join by a link or log in first")]
+    NotLoggedIn,
+    #[error(
+        "there is no connection to the server: it is tried again by itself; try once more when it is back"
+    )]
+    Offline,
+    #[error("the server did not answer in time; try again")]
+    TimedOut,
+    #[error("too many requests wait for their answers; try again in a moment")]
+    Busy,
+    #[error("the connection ended before the answer; look whether it was done, then try again")]
+    Lost,
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error("the server's answer cannot be read ({0}); update the older of the two programs")]
+    Unreadable(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("this part of the program has been closed")]
+    Closed,
+}
+
+impl Explain for AskError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotLoggedIn => "not_logged_in",
+            Self::Offline => "offline",
+            Self::TimedOut => "timed_out",
+            Self::Busy => "busy",
+            Self::Lost => "lost",
+            Self::Refused(refusal) => refused(refusal.code),
+            Self::Unreadable(_) => "unreadable",
+            Self::Store(error) => error.code(),
+            Self::Closed => "closed",
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Offline | Self::TimedOut | Self::Busy | Self::Lost => true,
+            Self::Refused(refusal) => refusal.code.is_transient(),
+            Self::NotLoggedIn | Self::Unreadable(_) | Self::Store(_) | Self::Closed => false,
+        }
+    }
+}
+
+/// The stable name of a refusal that no operation tells apart.
+fn refused(code: Code) -> &'static str {
+    match code {
+        Code::RATE_LIMITED => "rate_limited",
+        Code::STORAGE_FULL => "server_storage_full",
+        Code::STORAGE_AWAY => "server_storage_away",
+        Code::NOT_ENTERED | Code::SESSION_ENDED => "session_ended",
+        Code::LIMIT => "limit",
+        code if code.is_transient() => "server_busy",
+        _ => "refused",
+    }
+}
+
+/// An operation's errors: the refusals it tells apart, and everything else that may happen to a
+/// request.
+macro_rules! operation {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $code:ident $stable:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, thiserror::Error)]
+        pub enum $name {
+            $(#[error("{0}")] $variant(Refusal),)*
+            #[error(transparent)]
+            Ask(AskError),
+        }
+
+        impl From<AskError> for $name {
+            fn from(error: AskError) -> Self {
+                match error {
+                    $(AskError::Refused(refusal) if refusal.code == Code::$code => Self::$variant(refusal),)*
+                    other => Self::Ask(other),
+                }
+            }
+        }
+
+        impl Explain for $name {
+            fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $stable,)*
+                    Self::Ask(error) => error.code(),
+                }
+            }
+
+            fn is_transient(&self) -> bool {
+                matches!(self, Self::Ask(error) if error.is_transient())
+            }
+        }
+    )*};
+}
+
+operation! {
+    /// Why a room was not made.
+    CreateRoomError {
+        NameTaken = ROOM_NAME_TAKEN "room_name_taken",
+        NameInvalid = ROOM_NAME_INVALID "room_name_invalid",
+        TopicInvalid = TOPIC_INVALID "topic_invalid",
+        TooManyRooms = TOO_MANY_ROOMS "too_many_rooms",
+    }
+    /// Why a room was not joined.
+    JoinRoomError {
+        NotFound = NOT_FOUND "not_found",
+        Forbidden = FORBIDDEN "forbidden",
+        TooManyRooms = TOO_MANY_ROOMS "too_many_rooms",
+    }
+    /// Why a room was not left.
+    LeaveRoomError {
+        NotFound = NOT_FOUND "not_found",
+        LastOwner = LAST_OWNER "last_owner",
+        NotForDirect = NOT_FOR_DIRECT "not_for_direct",
+    }
+    /// Why there is no direct room.
+    OpenDirectError {
+        NoSuchPerson = NO_SUCH_PERSON "no_such_person",
+        TooManyRooms = TOO_MANY_ROOMS "too_many_rooms",
+    }
+    /// Why a member was not brought in, removed or given a role.
+    MemberError {
+        NotFound = NOT_FOUND "not_found",
+        Forbidden = FORBIDDEN "forbidden",
+        NoSuchPerson = NO_SUCH_PERSON "no_such_person",
+        LastOwner = LAST_OWNER "last_owner",
+        NotForDirect = NOT_FOR_DIRECT "not_for_direct",
+    }
+    /// Why the topic stays as it was.
+    SetTopicError {
+        NotFound = NOT_FOUND "not_found",
+        Forbidden = FORBIDDEN "forbidden",
+        Invalid = TOPIC_INVALID "topic_invalid",
+        NotForDirect = NOT_FOR_DIRECT "not_for_direct",
+    }
+    /// Why messages, members or a text could not be read.
+    ReadError {
+        NotFound = NOT_FOUND "not_found",
+        Forbidden = FORBIDDEN "forbidden",
+    }
+    /// Why no join code was made.
+    InviteError {
+        Forbidden = FORBIDDEN "forbidden",
+        NotAdministrator = NOT_ADMINISTRATOR "not_administrator",
+        NotFound = NOT_FOUND "not_found",
+    }
+    /// Why a join code opened nothing.
+    RedeemError {
+        InviteInvalid = INVITE_INVALID "invite_invalid",
+        TooManyRooms = TOO_MANY_ROOMS "too_many_rooms",
+    }
+    /// Why the list of sessions, or one of them, stays as it is.
+    SessionError {
+        NoSuchSession = SESSION_ENDED "no_such_session",
+    }
+    /// Why the password stays as it was.
+    ChangePasswordError {
+        WrongOld = BAD_LOG_IN "wrong_password",
+        Invalid = PASSWORD_INVALID "password_invalid",
+    }
+}
+
+/// Why the core did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
+
+impl Explain for OpenError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Profile(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Secret(error) => error.code(),
+            Self::Endpoint(_) => "no_socket",
+            Self::Trust(_) => "no_trust",
+        }
+    }
+}
+
+/// Why nobody was let in: joining by a link and logging in.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// Ask the person whether the fingerprint is the operator's, then log in with
+    /// `Trust::Pins(vec![pin])`.
+    #[error(
+        "the server's key is not known yet; its fingerprint is {pin}: compare it with what the operator says"
+    )]
+    UnknownKey { pin: Pin },
+    #[error("{0}")]
+    BadLogIn(Refusal),
+    #[error("{0}")]
+    InviteInvalid(Refusal),
+    /// Registration is by invite, or closed.
+    #[error("{0}")]
+    NotOpen(Refusal),
+    #[error("{0}")]
+    NameTaken(Refusal),
+    #[error("{0}")]
+    NameInvalid(Refusal),
+    #[error("{0}")]
+    PasswordInvalid(Refusal),
+    #[error("{0}")]
+    Disabled(Refusal),
+    #[error(
+        "this profile belongs to {name} at {server}: log out first, or use another profile (-P NAME)"
+    )]
+    ProfileTaken { name: String, server: String },
+    #[error(
+        "{unsent} messages of {name} are not sent yet: log in as {name} and let them go or discard them, or use another profile (-P NAME)"
+    )]
+    UnsentOfAnother { name: String, unsent: usize },
+    #[error(transparent)]
+    Connect(ConnectError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("this part of the program has been closed")]
+    Closed,
+}
+
+impl From<ConnectError> for EnterError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::UnknownKey { pin, .. } => Self::UnknownKey { pin },
+            ConnectError::Entry(refusal) => match refusal.code {
+                Code::BAD_LOG_IN => Self::BadLogIn(refusal),
+                Code::INVITE_INVALID => Self::InviteInvalid(refusal),
+                Code::INVITE_REQUIRED | Code::REGISTRATION_CLOSED => Self::NotOpen(refusal),
+                Code::NAME_TAKEN => Self::NameTaken(refusal),
+                Code::NAME_INVALID => Self::NameInvalid(refusal),
+                Code::PASSWORD_INVALID => Self::PasswordInvalid(refusal),
+                Code::ACCOUNT_DISABLED => Self::Disabled(refusal),
+                _ => Self::Connect(ConnectError::Entry(refusal)),
+            },
+            other => Self::Connect(other),
+        }
+    }
+}
+
+impl Explain for EnterError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::BadLogIn(_) => "bad_log_in",
+            Self::InviteInvalid(_) => "invite_invalid",
+            Self::NotOpen(_) => "registration_closed",
+            Self::NameTaken(_) => "name_taken",
+            Self::NameInvalid(_) => "name_invalid",
+            Self::PasswordInvalid(_) => "password_invalid",
+            Self::Disabled(_) => "account_disabled",
+            Self::ProfileTaken { .. } => "profile_taken",
+            Self::UnsentOfAnother { .. } => "unsent_of_another",
+            Self::Connect(error) => connect_code(error),
+            Self::Trust(_) => "no_trust",
+            Self::Store(error) => error.code(),
+            Self::Secret(error) => error.code(),
+            Self::Closed => "closed",
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.is_transient())
+    }
+}
+
+/// The stable name of a failed dial.
+pub fn connect_code(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Resolve { .. } => "name_unknown",
+        ConnectError::NoFamily { .. } => "no_ipv6",
+        ConnectError::NoAnswer { .. } => "no_answer",
+        ConnectError::TimedOut { .. } => "timed_out",
+        ConnectError::Refused { .. } => "server_busy",
+        ConnectError::WrongPin { .. } => "wrong_pin",
+        ConnectError::UnknownKey { .. } => "unknown_key",
+        ConnectError::Certificate { .. } => "certificate",
+        ConnectError::NotParlor { .. } => "not_parlor",
+        ConnectError::Version(_) => "version",
+        ConnectError::Hello(_) | ConnectError::Lost(_) => "lost",
+        ConnectError::Entry(refusal) => refused(refusal.code),
+        ConnectError::Local { .. } => "no_network",
+    }
+}
+
+/// Why a message did not enter the outbox. Nothing was sent.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PostError {
+    #[error("nobody is logged in: join by a link or log in first")]
+    NotLoggedIn,
+    #[error("the message is empty")]
+    Empty,
+    #[error(
+        "the message has {bytes} bytes, more than the {bound} of 1 MB; send it in parts or as a file"
+    )]
+    TooLong { bytes: usize, bound: usize },
+    #[error("the message holds U+0000, which no message may; remove it")]
+    HasNul,
+    #[error(
+        "{waiting} messages wait to be sent, as many as are kept: let some go before you write more"
+    )]
+    OutboxFull { waiting: usize },
+    #[error("there is no such room among yours; join it first")]
+    NoSuchRoom,
+    /// Disk full, or a damaged outbox: the message is still the face's.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("this part of the program has been closed")]
+    Closed,
+}
+
+impl Explain for PostError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotLoggedIn => "not_logged_in",
+            Self::Empty => "text_empty",
+            Self::TooLong { .. } => "text_too_long",
+            Self::HasNul => "text_has_nul",
+            Self::OutboxFull { .. } => "outbox_full",
+            Self::NoSuchRoom => "not_found",
+            Self::Store(error) => error.code(),
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why a message of the outbox did not arrive (yet).
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SendError {
+    /// Refused for good. It stays in the outbox until it is retried or discarded.
+    #[error("{why}")]
+    Failed { code: &'static str, why: String },
+    #[error("it was discarded before it was sent")]
+    Discarded,
+    #[error("there is no such message in the outbox")]
+    Unknown,
+    /// The session ended: the message is kept, log in again.
+    #[error("{why}; the message is kept and goes out after the next log-in")]
+    SessionEnded { why: String },
+    /// The server cannot be reached until somebody acts: the message is kept.
+    #[error("{why}; the message is kept")]
+    Stopped { code: &'static str, why: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("this part of the program has been closed; the message is kept")]
+    Closed,
+}
+
+impl Explain for SendError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Failed { code, .. } | Self::Stopped { code, .. } => code,
+            Self::Discarded => "discarded",
+            Self::Unknown => "unknown_send_key",
+            Self::SessionEnded { .. } => "session_ended",
+            Self::Store(error) => error.code(),
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why nobody was logged out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LogOutError {
+    #[error(
+        "{0} messages are not sent yet and would be lost: wait until they are gone, or log out all the same"
+    )]
+    Unsent(usize),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
+impl Explain for LogOutError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unsent(_) => "unsent",
+            Self::Ask(error) => error.code(),
+        }
+    }
+}
+
+/// Why a ROOM argument names no room.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FindRoomError {
+    #[error("there is no room {0:?} that you may see; `parlor rooms` lists them")]
+    NotFound(String),
+    #[error("several rooms are called {name:?}: name one by its id: {}", ids(.rooms))]
+    Ambiguous {
+        name: String,
+        rooms: Vec<super::RoomId>,
+    },
+    #[error("there is nobody called {0:?} here")]
+    NoSuchPerson(String),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+}
+
+impl Explain for FindRoomError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::NoSuchPerson(_) => "no_such_person",
+            Self::Ask(error) => error.code(),
+        }
+    }
+
+    fn is_transient(&self) -> bool {
+        matches!(self, Self::Ask(error) if error.is_transient())
+    }
+}
+
+fn ids(rooms: &[super::RoomId]) -> String {
+    let texts: Vec<String> = rooms.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
