@@ -10,6 +10,7 @@ mod outgoing;
 mod request;
 mod shared;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -134,8 +135,8 @@ impl Link {
     }
 
     /// The server's address.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.shared.connection.remote_address()
+    pub fn address(&self) -> SocketAddr {
+        remote(&self.shared.connection)
     }
 
     /// Requests whose replies are outstanding.
@@ -189,4 +190,10 @@ impl Link {
     ) -> Result<Bytes, BulkError> {
         bulk::get_text(&self.shared, get).await
     }
+}
+
+/// The peer's address; IPv4 as such, also on a socket that carries both families.
+fn remote(connection: &quinn::Connection) -> SocketAddr {
+    let address = connection.remote_address();
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -77,3 +77,48 @@ fn poll_running<T, E, R: Future<Output = Result<T, E>>>(
     });
     won.map_or(Poll::Pending, Poll::Ready)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A way that ends after so many ms, well or badly.
+    async fn way((ms, well): (u64, bool)) -> Result<u64, u64> {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        if well { Ok(ms) } else { Err(ms) }
+    }
+
+    async fn run(ways: &[(u64, bool)]) -> (Result<u64, Vec<u64>>, u64) {
+        let start = Instant::now();
+        let result = Race::new(ways.to_vec(), way).run().await;
+        (result, start.elapsed().as_millis() as u64)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_way_wins_when_it_is_quick() {
+        assert_eq!(run(&[(200, true), (1, true)]).await, (Ok(200), 200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_way_is_overtaken_after_its_head_start() {
+        assert_eq!(run(&[(5_000, true), (100, true)]).await, (Ok(100), 350));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_way_makes_room_at_once() {
+        assert_eq!(
+            run(&[(10, false), (20, false), (30, true)]).await,
+            (Ok(30), 60)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_fail_every_failure_is_told() {
+        assert_eq!(
+            run(&[(400, false), (10, false)]).await,
+            (Err(vec![10, 400]), 400)
+        );
+    }
+}

@@ -23,6 +23,7 @@ pub struct Target {
     trust: Trust,
     tls: quinn::ClientConfig,
     verifier: Option<Arc<PinVerifier>>,
+    tickets: Arc<Tickets>,
 }
 
 impl Target {
@@ -60,9 +61,10 @@ impl Target {
         }
         .with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
+        let store = Arc::new(Tickets::new(tickets));
         config.resumption = match tickets {
             0 => Resumption::disabled(),
-            bound => Resumption::store(Arc::new(Tickets::new(bound))),
+            _ => Resumption::store(store.clone()),
         };
         let crypto = QuicClientConfig::try_from(config)
             .map_err(|error| TrustError::Tls(rustls::Error::General(error.to_string())))?;
@@ -72,6 +74,7 @@ impl Target {
             trust,
             tls,
             verifier,
+            tickets: store,
         })
     }
 
@@ -89,6 +92,11 @@ impl Target {
 
     pub fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// Handshakes that were begun with a ticket so far.
+    pub fn tickets_used(&self) -> u64 {
+        self.tickets.used()
     }
 
     pub(super) fn tls(&self) -> quinn::ClientConfig {

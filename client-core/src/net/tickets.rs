@@ -1,6 +1,7 @@
 //! TLS tickets of one installation, for handshakes without certificates.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustls::NamedGroup;
@@ -11,6 +12,7 @@ use rustls::pki_types::ServerName;
 /// keys. The library's own store keeps eight a server name, which a thousand links outrun.
 pub(super) struct Tickets {
     bound: usize,
+    used: AtomicU64,
     kept: Mutex<VecDeque<Tls13ClientSessionValue>>,
 }
 
@@ -18,8 +20,14 @@ impl Tickets {
     pub(super) fn new(bound: usize) -> Self {
         Self {
             bound,
+            used: AtomicU64::new(0),
             kept: Mutex::default(),
         }
+    }
+
+    /// Tickets that were shown to a server so far.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, VecDeque<Tls13ClientSessionValue>> {
@@ -61,6 +69,8 @@ impl ClientSessionStore for Tickets {
 
     // Taken, never shown twice: a ticket used again would let an onlooker join two links.
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.kept().pop_back()
+        let ticket = self.kept().pop_back()?;
+        self.used.fetch_add(1, Ordering::Relaxed);
+        Some(ticket)
     }
 }

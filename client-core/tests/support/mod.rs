@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
+mod killed;
 mod server;
 mod session;
 
@@ -12,8 +13,9 @@ use parlor_protocol::link::{Pin, ServerAddress};
 use parlor_protocol::session::Entry;
 use parlor_protocol::{Extensions, frame};
 
+pub use killed::KilledServer;
 pub use server::{Identity, Options, TestServer};
-pub use session::{Session, entered, welcome};
+pub use session::{Session, Stream, entered, welcome};
 
 /// What a client with a session sends first.
 pub fn entry() -> Entry {
@@ -43,6 +45,18 @@ pub fn dial_trusting(server: &TestServer, trust: Trust) -> Dial {
     Dial::new(
         Endpoint::open().unwrap(),
         Target::new(address(server), trust).unwrap(),
+    )
+}
+
+/// A dial of a server that this runtime does not hold.
+pub fn dial_at(port: u16, pin: Pin) -> Dial {
+    let address = ServerAddress {
+        hosts: vec!["127.0.0.1".to_owned()],
+        port,
+    };
+    Dial::new(
+        Endpoint::open().unwrap(),
+        Target::new(address, Trust::Pins(vec![pin])).unwrap(),
     )
 }
 

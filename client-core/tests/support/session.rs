@@ -48,6 +48,11 @@ impl Stream {
         self.send.write_chunk(bytes).await.unwrap();
     }
 
+    /// Tells the client to stop sending.
+    pub fn stop(&mut self) {
+        self.receive.stop(0_u32.into()).unwrap();
+    }
+
     /// Everything up to the client's end of the stream, the frames read before left out.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = self.frames.take_rest();

@@ -13,7 +13,7 @@ use super::events::LinkEvents;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::shared::Shared;
-use super::{CloseReason, Connected, Flight, Link};
+use super::{CloseReason, Connected, Flight, Link, remote};
 
 /// A link that was welcomed and is not entered: for sign-up, log-in and looking around. The server
 /// ends it after two minutes.
@@ -36,7 +36,7 @@ impl Greeted {
     /// Dials, sends the flight, and waits for the welcome.
     pub(super) async fn send(dial: &Dial, flight: Flight) -> Result<Self, ConnectError> {
         let connection = dial.connection().await?;
-        let address = connection.remote_address();
+        let address = remote(&connection);
         let welcomed = Self::welcomed(connection.clone(), flight);
         let result = match timeout(dial.deadlines.welcome, welcomed).await {
             Ok(result) => result,
@@ -90,7 +90,7 @@ impl Greeted {
         within: Duration,
     ) -> Result<Entered, ConnectError> {
         let bytes = self.handshake.enter(entry);
-        let address = self.connection.remote_address();
+        let address = remote(&self.connection);
         let decided = async {
             self.control
                 .0
@@ -128,7 +128,7 @@ impl Greeted {
     /// Waits for the decision about the entry of the first flight.
     pub(super) async fn entered(mut self, within: Duration) -> Result<Connected, ConnectError> {
         let connection = self.connection.clone();
-        let address = connection.remote_address();
+        let address = remote(&connection);
         let decided = timeout(within, decision(&mut self.control.1, &mut self.handshake)).await;
         match decided.unwrap_or(Err(ConnectError::TimedOut { address })) {
             Ok(entered) => Ok(self.into_link(entered)),
