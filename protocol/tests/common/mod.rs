@@ -1,6 +1,6 @@
 //! What the tests of the wire share: every body by kind, random ones, and one worked story.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 
 #[macro_use]
 pub mod bodies;
