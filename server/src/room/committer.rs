@@ -1,6 +1,9 @@
 //! The committer: every durable change of a room goes through it, one commit at a time. While one
 //! runs, the next batch collects; there is no timer.
 
+#[cfg(feature = "mutations")]
+mod fault;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -53,6 +56,8 @@ impl Committer {
                 store,
                 shard,
                 metrics,
+                #[cfg(feature = "mutations")]
+                foresight: fault::Foresight::default(),
             }
             .run(submissions),
         );
@@ -93,10 +98,12 @@ struct Driver {
     store: Arc<dyn Store>,
     shard: ShardHandle,
     metrics: Arc<Metrics>,
+    #[cfg(feature = "mutations")]
+    foresight: fault::Foresight,
 }
 
 impl Driver {
-    async fn run(self, mut submissions: mpsc::Receiver<Submission>) {
+    async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
         let mut waiting = Vec::new();
         while collect(&mut submissions, &mut waiting).await {
             let (commands, to): (Vec<_>, Vec<_>) = waiting
@@ -107,16 +114,29 @@ impl Driver {
         }
     }
 
-    async fn commit(&self, commands: Vec<RoomCommand>, to: Vec<ReplyTo>) {
+    async fn commit(&mut self, commands: Vec<RoomCommand>, to: Vec<ReplyTo>) {
+        #[cfg(feature = "mutations")]
+        let to = self.too_early(&commands, to).await;
         let began = Instant::now();
         let count = commands.len();
         match self.store.append(commands).await {
             Ok(appended) => {
                 self.metrics.committed(count, began.elapsed());
+                #[cfg(feature = "mutations")]
+                self.foresight.learn(&appended);
                 self.publish(appended, to).await;
             }
             Err(error) => self.refuse(&error, to).await,
         }
+    }
+
+    #[cfg(feature = "mutations")]
+    async fn too_early(&mut self, commands: &[RoomCommand], mut to: Vec<ReplyTo>) -> Vec<ReplyTo> {
+        if let Some(early) = self.foresight.foretell(commands, &mut to) {
+            self.shard.send(ToShard::Committed(Box::new(early))).await;
+            fault::Foresight::dither().await;
+        }
+        to
     }
 
     /// After commit only: acknowledge, and hand the entries on.
