@@ -26,7 +26,10 @@ impl Mutation {
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == name).map(|(mutation, _)| *mutation)
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(mutation, _)| *mutation)
     }
 }
 
@@ -54,7 +57,11 @@ mod chosen {
 
     /// Whether this fault is to be made.
     pub fn on(mutation: Mutation) -> bool {
-        let from_environment = || std::env::var(VARIABLE).ok().and_then(|name| Mutation::from_name(&name));
+        let from_environment = || {
+            std::env::var(VARIABLE)
+                .ok()
+                .and_then(|name| Mutation::from_name(&name))
+        };
         *CHOSEN.get_or_init(from_environment) == Some(mutation)
     }
 }

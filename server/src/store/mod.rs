@@ -3,7 +3,10 @@
 //! Rules of use: a call that takes `reader` answers only what that person may see; every durable
 //! change of a room goes through [`Store::append`], which only the committer calls.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod row;
+pub mod sqlite;
 
 use std::path::Path;
 

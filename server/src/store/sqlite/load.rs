@@ -1,0 +1,472 @@
+//! What a batch must know before it is decided. When the cache holds it all, nothing is read.
+
+use std::collections::{HashMap, HashSet};
+
+use parlor_protocol::message::Timeline;
+use parlor_protocol::room::{Role, RoomKind};
+use parlor_protocol::{RoomId, SendKey, UserId};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::cache::{Cache, CachedPerson, CachedRoom};
+use super::error::{damaged, from_sqlx};
+use super::value::{Rows, byte, fixed, flag, int, number, room, send_key, signed, text, user};
+use crate::room::rules::{
+    First, Membership, PersonFacts, RoomState, TimelineState, room_of, target_of,
+};
+use crate::store::{Change, Committed, Result, RoomCommand, RoomName};
+
+/// A key younger than this is taken for new, ms: if it is not, its row refuses the transaction, and
+/// the batch is decided again with every key looked up. Retries after a lost link are older.
+const KEY_TAKEN_FOR_NEW_MS: u64 = 20_000;
+
+/// What was looked up for one batch alone.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) keys: HashMap<(SendKey, UserId), First>,
+    /// Folded names of public rooms.
+    pub(super) names: HashSet<String>,
+    /// Hashes of uploaded texts, with their bytes.
+    pub(super) texts: HashMap<[u8; 32], u64>,
+    /// Tombstones after the marker of a member whose role changes.
+    pub(super) gone: HashMap<(RoomId, UserId), u64>,
+}
+
+/// Brings into the cache what the commands name. `careful` looks up every send key and new room.
+pub(super) async fn load(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    commands: &[RoomCommand],
+    careful: bool,
+    now_ms: u64,
+) -> Result<Found> {
+    let mut found = Found::default();
+    let asked = rooms_asked(cache, commands, careful);
+    if !asked.is_empty() {
+        load_rooms(connection, cache, asked).await?;
+    }
+    let named = named(commands);
+    load_people(connection, cache, &named).await?;
+    load_members(connection, cache, &named).await?;
+    load_threads(connection, cache, commands).await?;
+    let keys = keys_asked(cache, commands, careful, now_ms);
+    if !keys.is_empty() {
+        found.keys = load_keys(connection, keys).await?;
+    }
+    load_names(connection, commands, &mut found).await?;
+    load_texts(connection, commands, &mut found).await?;
+    load_gone(connection, cache, commands, &mut found).await?;
+    Ok(found)
+}
+
+/// Who is named, and for which room.
+fn named(commands: &[RoomCommand]) -> Vec<(RoomId, UserId)> {
+    let mut named = Vec::with_capacity(commands.len());
+    for command in commands {
+        let room = room_of(command);
+        named.push((room, command.actor));
+        named.extend(target_of(&command.change).map(|user| (room, user)));
+    }
+    named
+}
+
+fn rooms_asked(cache: &Cache, commands: &[RoomCommand], careful: bool) -> Rows {
+    let mut asked = Rows::new();
+    for command in commands {
+        let room = room_of(command);
+        // The id of a new room was made for it.
+        let new = matches!(command.change, Change::Create { .. }) && !careful;
+        if !new && cache.peek(room).is_none() {
+            asked.blob(&room.0);
+        }
+    }
+    asked
+}
+
+async fn load_rooms(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    asked: Rows,
+) -> Result<()> {
+    let rows = sqlx::query(
+        "SELECT r.id, r.room, r.kind, r.name, r.folded, r.topic, r.rev, r.head, r.floor, r.last_at, r.members,
+            r.owners, EXISTS (SELECT 1 FROM messages g WHERE g.room = r.id AND g.state = 2)
+         FROM json_each(?) j JOIN rooms r ON r.room = unhex(j.value)",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    for row in &rows {
+        let cached = cached_room(row)?;
+        if cache.peek(cached.state.room).is_none() {
+            cache.put_room(cached);
+        }
+    }
+    Ok(())
+}
+
+fn cached_room(row: &SqliteRow) -> Result<CachedRoom> {
+    let name = RoomName {
+        shown: text(row, 3)?,
+        folded: text(row, 4)?,
+    };
+    let own = TimelineState {
+        head: number(row, 7)?,
+        floor: number(row, 8)?,
+        last_at_ms: number(row, 9)?,
+    };
+    let count = |column| -> Result<u32> {
+        u32::try_from(number(row, column)?).map_err(|_| damaged("a count"))
+    };
+    let state = RoomState {
+        rev: number(row, 6)?,
+        own,
+        member_count: count(10)?,
+        owner_count: count(11)?,
+        ..RoomState::new(room(row, 1)?, RoomKind(byte(row, 2)?), name, text(row, 5)?)
+    };
+    Ok(CachedRoom {
+        number: signed(row, 0)?,
+        state,
+        gone: flag(row, 12)?,
+    })
+}
+
+pub(super) async fn load_people(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    named: &[(RoomId, UserId)],
+) -> Result<()> {
+    let mut asked = Rows::new();
+    for (_, user) in named {
+        // `get` rather than `contains`, so that nobody this batch names is the one to be forgotten.
+        if cache.people.get(user).is_none() {
+            asked.blob(&user.0);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT u.id, u.name, u.display_name, u.disabled,
+            (SELECT count(*) FROM members m WHERE m.user = u.id),
+            max(coalesce((SELECT max(k.rev) FROM markers k WHERE k.user = u.id), 0),
+                coalesce((SELECT max(c.rev) FROM user_changes c WHERE c.user = u.id), 0))
+         FROM json_each(?) j JOIN users u ON u.id = unhex(j.value)",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    for row in &rows {
+        let facts = PersonFacts {
+            disabled: flag(row, 3)?,
+            rooms: number(row, 4)? as usize,
+        };
+        let person = CachedPerson {
+            name: text(row, 1)?,
+            display_name: text(row, 2)?,
+            facts,
+            rev: number(row, 5)?,
+        };
+        cache.people.put(user(row, 0)?, person);
+    }
+    Ok(())
+}
+
+pub(super) async fn load_members(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    named: &[(RoomId, UserId)],
+) -> Result<()> {
+    let mut asked = Rows::new();
+    for (room, user) in named {
+        if let Some(cached) = cache.peek(*room)
+            && !cached.state.members.contains_key(user)
+        {
+            asked.row(&[&room.0, &user.0], &[cached.number.unsigned_abs()]);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT unhex(j.value->>0), unhex(j.value->>1), coalesce(m.role, 0), coalesce(m.visible_from, 0),
+            coalesce(k.seq, 0)
+         FROM json_each(?) j
+         LEFT JOIN members m ON m.room = j.value->>2 AND m.user = unhex(j.value->>1)
+         LEFT JOIN markers k ON k.user = unhex(j.value->>1) AND k.room = j.value->>2 AND k.timeline = 0",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    for row in &rows {
+        let member = Membership {
+            role: Role(byte(row, 2)?),
+            visible_from: number(row, 3)?,
+            read: number(row, 4)?,
+        };
+        if let Some(cached) = cache.room(room(row, 0)?) {
+            cached.state.members.insert(user(row, 1)?, member);
+        }
+    }
+    cache.grew(rows.len());
+    Ok(())
+}
+
+async fn load_threads(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    commands: &[RoomCommand],
+) -> Result<()> {
+    let mut asked = Rows::new();
+    let mut count = 0;
+    for command in commands {
+        let Change::Post { timeline, .. } = command.change else {
+            continue;
+        };
+        if timeline != Timeline::ROOM
+            && let Some(cached) = cache.room(command.room)
+            && !cached.state.threads.contains_key(&timeline)
+        {
+            // Says that it was looked for; a row takes its place.
+            cached.state.threads.insert(timeline, TimelineState::EMPTY);
+            asked.row(
+                &[&command.room.0],
+                &[cached.number.unsigned_abs(), timeline.0],
+            );
+            count += 1;
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    cache.grew(count);
+    let rows = sqlx::query(
+        "SELECT unhex(j.value->>0), t.root, t.head, t.floor, t.last_at
+         FROM json_each(?) j JOIN timelines t ON t.room = j.value->>1 AND t.root = j.value->>2",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    for row in &rows {
+        let place = TimelineState {
+            head: number(row, 2)?,
+            floor: number(row, 3)?,
+            last_at_ms: number(row, 4)?,
+        };
+        if let Some(cached) = cache.room(room(row, 0)?) {
+            cached
+                .state
+                .threads
+                .insert(Timeline(number(row, 1)?), place);
+        }
+    }
+    Ok(())
+}
+
+fn keys_asked(cache: &mut Cache, commands: &[RoomCommand], careful: bool, now_ms: u64) -> Rows {
+    let mut asked = Rows::new();
+    let mut here = HashSet::new();
+    for command in commands {
+        let (key, sender) = (command.send_key, command.actor);
+        let made_at_ms = key.made_at_ms().unwrap_or(0);
+        let young = made_at_ms.saturating_add(KEY_TAKEN_FOR_NEW_MS) > now_ms;
+        if (careful || !young) && cache.recent.get(&(key, sender)).is_none() {
+            asked.row(&[&key.0, &sender.0], &[]);
+        }
+        if let Change::Post {
+            after: Some(after), ..
+        } = command.change
+            && !here.contains(&(after, sender))
+            && cache.recent.get(&(after, sender)).is_none()
+        {
+            asked.row(&[&after.0, &sender.0], &[]);
+        }
+        here.insert((key, sender));
+    }
+    asked
+}
+
+async fn load_keys(
+    connection: &mut SqliteConnection,
+    asked: Rows,
+) -> Result<HashMap<(SendKey, UserId), First>> {
+    let rows = sqlx::query(
+        "SELECT k.key, k.sender, k.what, r.room, k.seq, k.rev, k.at
+         FROM json_each(?) j
+         JOIN send_keys k ON k.key = unhex(j.value->>0) AND k.sender = unhex(j.value->>1)
+         JOIN rooms r ON r.id = k.room",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    let first = |row: &SqliteRow| {
+        let committed = Committed {
+            room: room(row, 3)?,
+            seq: number(row, 4)?,
+            rev: number(row, 5)?,
+            at_ms: number(row, 6)?,
+            repeated: false,
+        };
+        Ok((
+            (send_key(row, 0)?, user(row, 1)?),
+            First {
+                what: signed(row, 2)?,
+                committed,
+            },
+        ))
+    };
+    rows.iter().map(first).collect()
+}
+
+async fn load_names(
+    connection: &mut SqliteConnection,
+    commands: &[RoomCommand],
+    found: &mut Found,
+) -> Result<()> {
+    for command in commands {
+        let Change::Create {
+            kind: RoomKind::PUBLIC,
+            name,
+            ..
+        } = &command.change
+        else {
+            continue;
+        };
+        let taken = sqlx::query("SELECT 1 FROM rooms WHERE kind = 0 AND folded = ?")
+            .bind(&name.folded)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(from_sqlx)?;
+        if taken.is_some() {
+            found.names.insert(name.folded.clone());
+        }
+    }
+    Ok(())
+}
+
+async fn load_texts(
+    connection: &mut SqliteConnection,
+    commands: &[RoomCommand],
+    found: &mut Found,
+) -> Result<()> {
+    let mut asked = Rows::new();
+    for command in commands {
+        if let Change::Post {
+            long: Some(long), ..
+        } = &command.change
+        {
+            asked.blob(&long.hash);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT t.hash, length(t.text) FROM json_each(?) j JOIN long_texts t ON t.hash = unhex(j.value)",
+    )
+    .bind(asked.finish())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    for row in &rows {
+        found.texts.insert(fixed(row, 0)?, number(row, 1)?);
+    }
+    Ok(())
+}
+
+async fn load_gone(
+    connection: &mut SqliteConnection,
+    cache: &Cache,
+    commands: &[RoomCommand],
+    found: &mut Found,
+) -> Result<()> {
+    for command in commands {
+        let Change::SetRole { user, .. } = command.change else {
+            continue;
+        };
+        let Some(cached) = cache.peek(command.room).filter(|cached| cached.gone) else {
+            continue;
+        };
+        let Some(member) = cached.state.member(user) else {
+            continue;
+        };
+        let gone = gone_after(connection, cached.number, Timeline::ROOM, member.read).await?;
+        found.gone.insert((command.room, user), gone);
+    }
+    Ok(())
+}
+
+/// Tombstones after a marker, which unread counts leave out.
+pub(super) async fn gone_after(
+    connection: &mut SqliteConnection,
+    room: i64,
+    timeline: Timeline,
+    seq: u64,
+) -> Result<u64> {
+    let row = sqlx::query(
+        "SELECT count(*) FROM messages WHERE room = ? AND timeline = ? AND seq > ? AND state = 2",
+    )
+    .bind(room)
+    .bind(int(timeline.0))
+    .bind(int(seq))
+    .fetch_one(connection)
+    .await
+    .map_err(from_sqlx)?;
+    number(&row, 0)
+}
+
+/// Brings rooms into the cache that commands other than append's are about.
+pub(super) async fn load_marked_rooms(
+    connection: &mut SqliteConnection,
+    cache: &mut Cache,
+    named: &[(RoomId, UserId)],
+) -> Result<()> {
+    let mut asked = Rows::new();
+    for (room, _) in named {
+        if cache.room(*room).is_none() {
+            asked.blob(&room.0);
+        }
+    }
+    if asked.is_empty() {
+        return Ok(());
+    }
+    load_rooms(connection, cache, asked).await
+}
+
+/// The newest seq of a thread; 0 where there is none.
+pub(super) async fn thread_head(
+    connection: &mut SqliteConnection,
+    room: i64,
+    timeline: Timeline,
+) -> Result<u64> {
+    let row = sqlx::query("SELECT head FROM timelines WHERE room = ? AND root = ?")
+        .bind(room)
+        .bind(int(timeline.0))
+        .fetch_optional(connection)
+        .await
+        .map_err(from_sqlx)?;
+    row.map_or(Ok(0), |row| number(&row, 0))
+}
+
+/// Where a person's marker of a thread stands.
+pub(super) async fn thread_marker(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    room: i64,
+    timeline: Timeline,
+) -> Result<u64> {
+    let row = sqlx::query("SELECT seq FROM markers WHERE user = ? AND room = ? AND timeline = ?")
+        .bind(user.0.to_vec())
+        .bind(room)
+        .bind(int(timeline.0))
+        .fetch_optional(connection)
+        .await
+        .map_err(from_sqlx)?;
+    row.map_or(Ok(0), |row| number(&row, 0))
+}
