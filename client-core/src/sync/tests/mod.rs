@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used)]
+
+mod converge;
+mod gap;
+mod model;
+mod page;
+mod user;
