@@ -8,6 +8,6 @@ pub mod notify;
 pub mod profile;
 pub mod secret;
 pub mod store;
-pub mod text;
 pub mod sync;
+pub mod text;
 pub mod timeline;

@@ -138,9 +138,10 @@ pub struct MessageView {
     pub own: bool,
     /// Committed at, or written at for an unsent one; ms since the Unix epoch.
     pub at_ms: u64,
-    /// The text as written; of a long one the preview until it is loaded. Hostile: never draw it
-    /// without passing it through `text`.
+    /// The text as written; of a long one the preview until it is loaded. Hostile: draw `body`.
     pub text: Arc<str>,
+    /// The text made safe and styled, once for both faces; empty for a tombstone.
+    pub body: Arc<crate::text::Message>,
     pub edited: bool,
     pub deleted: bool,
     /// Names the reader, or the whole room.
