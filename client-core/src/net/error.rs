@@ -1,6 +1,7 @@
 //! Why there is no link, told apart so that a person knows what to do.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use parlor_protocol::error::Refusal;
 use parlor_protocol::link::Pin;
@@ -74,6 +75,16 @@ impl ConnectError {
             | Self::Certificate { .. }
             | Self::NotParlor { .. }
             | Self::Version(_) => false,
+        }
+    }
+
+    /// When the server wants to be asked again; zero where it does not say.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Hello(refusal) | Self::Entry(refusal) => {
+                Duration::from_millis(refusal.retry_after_ms.into())
+            }
+            _ => Duration::ZERO,
         }
     }
 

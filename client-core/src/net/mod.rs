@@ -35,6 +35,8 @@
 //! # }
 //! ```
 //!
+//! A [`Supervisor`] keeps one link up for a person's client: dials, probes, moves, dials again.
+//!
 //! No task and no timer stand behind a link but quinn's own: whoever polls [`LinkEvents::next`]
 //! drives it. A link ends when its events are dropped.
 
@@ -46,6 +48,7 @@ mod endpoint;
 mod error;
 pub mod link;
 mod race;
+pub mod supervisor;
 mod target;
 mod tickets;
 mod transport;
@@ -59,5 +62,6 @@ pub use link::{
     hello,
 };
 pub use probe::Attention;
+pub use supervisor::{LinkState, NewLink, Supervisor, SupervisorEvent};
 pub use target::{TICKETS, Target};
 pub use trust::{Trust, TrustError, pin_of};

@@ -46,8 +46,6 @@ const ACK_REORDERING: u32 = 2;
 const INITIAL_RTT: Duration = Duration::from_millis(200);
 /// Largest packet before discovery, bytes: passes every QUIC path.
 const INITIAL_MTU_BYTES: u16 = 1_200;
-/// How far before the probe is due the keep-alive goes out, so that its answer is back by then.
-const AHEAD_OF_PROBE: Duration = Duration::from_millis(100);
 
 /// The configuration for links of this attention; to be shared by all of them.
 pub(super) fn config(attention: Attention) -> Arc<TransportConfig> {
@@ -73,7 +71,7 @@ pub(super) fn config(attention: Attention) -> Arc<TransportConfig> {
         .initial_rtt(INITIAL_RTT)
         .initial_mtu(INITIAL_MTU_BYTES)
         .mtu_discovery_config(Some(MtuDiscoveryConfig::default()))
-        .keep_alive_interval(Some(quiet - AHEAD_OF_PROBE))
+        .keep_alive_interval(Some(quiet))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))));
     Arc::new(transport)
 }

@@ -75,15 +75,27 @@ impl LinkEvents {
                 Ok(None) => self.arrive().await,
                 Err(reason) => Err(reason),
             };
-            match step {
-                Ok(Arrived::Bytes) => {}
-                Ok(Arrived::Push(stream)) => self.push = Some(stream),
-                Ok(Arrived::Signal(datagram)) => {
-                    if let Some(signal) = signal(datagram) {
-                        return LinkEvent::Signal(signal);
-                    }
-                }
+            match step.map(|arrived| self.keep(arrived)) {
+                Ok(Some(signal)) => return LinkEvent::Signal(signal),
+                Ok(None) => {}
                 Err(reason) => return LinkEvent::Closed(self.end(reason)),
+            }
+        }
+    }
+
+    /// Drives the link until no request waits for its reply, or it ends. All else that arrives is
+    /// let go: for a link that another has taken the place of.
+    pub async fn drain(&mut self) {
+        loop {
+            let step = match self.take() {
+                Ok(Some(_)) => continue,
+                Ok(None) if self.shared.in_flight() == 0 => return,
+                Ok(None) => self.arrive().await,
+                Err(reason) => Err(reason),
+            };
+            match step {
+                Ok(arrived) => drop(self.keep(arrived)),
+                Err(reason) => return drop(self.end(reason)),
             }
         }
     }
@@ -147,6 +159,18 @@ impl LinkEvents {
             }
         })
         .await
+    }
+
+    fn keep(&mut self, arrived: Arrived) -> Option<Frame> {
+        match arrived {
+            // They lie in their stream's reader.
+            Arrived::Bytes => None,
+            Arrived::Push(stream) => {
+                self.push = Some(stream);
+                None
+            }
+            Arrived::Signal(datagram) => signal(datagram),
+        }
     }
 
     fn on_control(&mut self, frame: Frame) -> Result<Option<LinkEvent>, CloseReason> {

@@ -1,0 +1,337 @@
+//! One installation's live link: made, watched, moved and made again.
+//!
+//! A driver: when to dial is decided by `course` and [`backoff`](super::backoff), whether the link
+//! lives by [`probe`](super::probe), which node by `nodes`. Nothing runs in the background but
+//! the farewell to a link that was left: whoever polls [`Supervisor::next`] drives it.
+
+mod course;
+mod nodes;
+mod retire;
+mod watch;
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use parlor_protocol::hello::{Entered, GoAway, Node, Welcome};
+use tokio::time::sleep_until;
+
+pub use course::LinkState;
+
+use super::dial::Dial;
+use super::error::ConnectError;
+use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents};
+use super::probe::{Action, Attention};
+use super::target::Target;
+use course::Course;
+use watch::Watch;
+
+/// How long a redial waits for a first sound while the outage is young: just behind the third first
+/// packet (0, 0.6 and 1.8 s), so that a server which is back is found within the longest pause.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Failures in a row from which a dial waits as long as the first one: a slow network, not a restart.
+const PATIENT_AFTER: u32 = 8;
+
+/// What comes out of a supervisor.
+#[derive(Debug)]
+pub enum SupervisorEvent {
+    /// A link is up and entered, in place of the one before if there was one: send on this one from
+    /// now on. Requests on a link that was moved from are still answered for a while.
+    Connected(Box<NewLink>),
+    /// Something arrived; never `GoAway`, never `Closed`.
+    Link(LinkEvent),
+    /// The link ended and there is no other yet.
+    Lost(CloseReason),
+    /// A dial failed. Another follows, unless the state turns to [`LinkState::Offline`].
+    Failed(ConnectError),
+    /// For the state line.
+    State(LinkState),
+}
+
+/// A link that is up.
+#[derive(Debug)]
+pub struct NewLink {
+    pub link: Link,
+    pub welcome: Welcome,
+    pub entered: Entered,
+}
+
+/// Keeps one link to an installation.
+pub struct Supervisor<F> {
+    dial: Dial,
+    first_flight: F,
+    course: Course,
+    current: Option<Current>,
+    dialling: Option<Dialling>,
+    nodes: Vec<Node>,
+    /// Told before anything else; at most a handful, see [`Supervisor::tell_state`].
+    told: VecDeque<SupervisorEvent>,
+    state: LinkState,
+}
+
+type Dialling = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
+
+struct Current {
+    link: Link,
+    events: LinkEvents,
+    watch: Watch,
+}
+
+/// What one wait brought.
+enum Woken {
+    Event(LinkEvent),
+    Dialled(Box<Result<Connected, ConnectError>>),
+    Due,
+}
+
+impl<F: FnMut() -> Flight + Send> Supervisor<F> {
+    /// Dials when first polled. `first_flight` is asked for hello, entry and first requests at each
+    /// dial: by then the newest token and revs count, so keep them up to date with every event.
+    pub fn new(dial: Dial, first_flight: F) -> Self {
+        Self {
+            dial,
+            first_flight,
+            course: Course::new(clock()),
+            current: None,
+            dialling: None,
+            nodes: Vec::new(),
+            told: VecDeque::new(),
+            state: LinkState::Connecting,
+        }
+    }
+
+    /// The next event. Cancel-safe.
+    pub async fn next(&mut self) -> SupervisorEvent {
+        loop {
+            self.start_dial();
+            self.tell_state();
+            if let Some(event) = self.told.pop_front() {
+                return event;
+            }
+            match self.wait().await {
+                Woken::Event(event) => {
+                    if let Some(event) = self.on_event(event) {
+                        return event;
+                    }
+                }
+                Woken::Dialled(result) => self.on_dialled(*result),
+                Woken::Due => self.watch(),
+            }
+        }
+    }
+
+    pub fn state(&self) -> LinkState {
+        self.state
+    }
+
+    /// The live link, if there is one.
+    pub fn link(&self) -> Option<&Link> {
+        self.current.as_ref().map(|current| &current.link)
+    }
+
+    /// The machine's addresses or routes changed, or it woke: ask at once, dial at once.
+    pub fn route_changed(&mut self) {
+        // Where no socket can be had now, the old one may still do, or the next dial says why not.
+        let _ = self.dial.endpoint.rebind();
+        self.course.start_anew(clock());
+        if let Some(current) = &mut self.current {
+            current.watch.route_changed();
+        }
+    }
+
+    /// A face appeared or went away.
+    pub fn set_attention(&mut self, attention: Attention) {
+        self.dial.attention = attention;
+        if let Some(current) = &mut self.current {
+            current.watch.set_attention(attention, clock());
+        }
+    }
+
+    /// A person asked for it, or what stood in the way was mended: dial at once.
+    pub fn retry_now(&mut self) {
+        self.course.retry_now(clock());
+    }
+
+    /// From the next dial on, another place or other keys.
+    pub fn set_target(&mut self, target: Target) {
+        self.dial.target = target;
+    }
+
+    /// Says goodbye and ends; bounded in time.
+    pub async fn end(mut self) {
+        self.dialling = None;
+        if let Some(current) = self.current.take() {
+            retire::leave(current.link, current.events).await;
+        }
+    }
+
+    fn start_dial(&mut self) {
+        if !self.course.dial_is_due(clock()) {
+            return;
+        }
+        self.course.dial_started();
+        let mut dial = self.dial.clone();
+        let failures = self.course.failures();
+        if failures < PATIENT_AFTER {
+            dial.deadlines.answer = dial.deadlines.answer.min(ANSWER_WITHIN);
+        }
+        if let Some(address) = nodes::choose(&self.nodes, failures, &mut rand::rng()) {
+            dial.target = dial.target.at(address);
+        }
+        let flight = (self.first_flight)();
+        self.dialling = Some(Box::pin(async move { Link::connect(&dial, flight).await }));
+    }
+
+    async fn wait(&mut self) -> Woken {
+        let due = [
+            self.course.dial_at(),
+            self.current.as_ref().map(|it| it.watch.due()),
+        ];
+        let due = due.into_iter().flatten().min();
+        let Self {
+            current, dialling, ..
+        } = self;
+        let event = async {
+            match current {
+                Some(current) => current.events.next().await,
+                None => pending().await,
+            }
+        };
+        let dialled = async {
+            match dialling {
+                Some(dialling) => dialling.await,
+                None => pending().await,
+            }
+        };
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            // A busy link keeps no other waiting; and what arrived on it shows that it lives, so it
+            // comes before any timer that doubts it.
+            biased;
+            dialled = dialled => Woken::Dialled(Box::new(dialled)),
+            event = event => Woken::Event(event),
+            () = timer => Woken::Due,
+        }
+    }
+
+    fn on_event(&mut self, event: LinkEvent) -> Option<SupervisorEvent> {
+        let now = clock();
+        match event {
+            LinkEvent::Closed(reason) => {
+                self.current = None;
+                self.course
+                    .link_lost(now, reason.is_transient(), &mut rand::rng());
+                return Some(SupervisorEvent::Lost(reason));
+            }
+            LinkEvent::GoAway(go_away) => self.on_go_away(now, *go_away),
+            event => {
+                let heard = self
+                    .current
+                    .as_mut()
+                    .map(|current| current.watch.heard(now, &event))?;
+                heard
+                    .action
+                    .into_iter()
+                    .for_each(|action| self.on_action(action));
+                return (!heard.own).then_some(SupervisorEvent::Link(event));
+            }
+        }
+        None
+    }
+
+    fn on_go_away(&mut self, now: Instant, go_away: GoAway) {
+        if !go_away.nodes.is_empty() {
+            self.nodes = go_away.nodes;
+        }
+        self.course.go_away(
+            now,
+            go_away.retry_min_ms,
+            go_away.retry_max_ms,
+            &mut rand::rng(),
+        );
+    }
+
+    fn on_dialled(&mut self, result: Result<Connected, ConnectError>) {
+        self.dialling = None;
+        let now = clock();
+        match result {
+            Ok(Connected {
+                link,
+                events,
+                welcome,
+                entered,
+            }) => {
+                let silent = self.course.is_unsure();
+                self.course.dialled(now);
+                let watch = Watch::new(&link, self.dial.attention, now);
+                self.nodes.clone_from(&welcome.nodes);
+                let before = self.current.replace(Current {
+                    link: link.clone(),
+                    events,
+                    watch,
+                });
+                if let Some(before) = before {
+                    retire::move_from(before.link, before.events, silent);
+                }
+                let new = NewLink {
+                    link,
+                    welcome,
+                    entered,
+                };
+                self.told
+                    .push_back(SupervisorEvent::Connected(Box::new(new)));
+            }
+            Err(error) => {
+                let retry_after = error.retry_after();
+                self.course
+                    .dial_failed(now, error.is_transient(), retry_after, &mut rand::rng());
+                self.told.push_back(SupervisorEvent::Failed(error));
+            }
+        }
+    }
+
+    /// Looks after the live link.
+    fn watch(&mut self) {
+        let now = clock();
+        while let Some(action) = self
+            .current
+            .as_mut()
+            .and_then(|it| it.watch.look(&it.link, now))
+        {
+            self.on_action(action);
+        }
+    }
+
+    fn on_action(&mut self, action: Action) {
+        match action {
+            Action::DialBeside => self.course.silent(clock()),
+            Action::StopDial => {
+                if self.course.heard_again() {
+                    self.dialling = None;
+                }
+            }
+            // Its end comes as an event.
+            Action::Close => self.current.iter().for_each(|current| current.link.close()),
+            Action::Probe => {}
+        }
+    }
+
+    fn tell_state(&mut self) {
+        let state = self.course.state();
+        if state != self.state {
+            self.state = state;
+            self.told.push_back(SupervisorEvent::State(state));
+        }
+    }
+}
+
+/// The clock of tokio's timers, so that tests may turn it.
+fn clock() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

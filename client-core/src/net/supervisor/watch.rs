@@ -1,0 +1,133 @@
+//! Feeds the probe rule with what a link hears.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parlor_protocol::Extensions;
+use parlor_protocol::hello::Ping;
+
+use crate::net::link::{Link, LinkEvent};
+use crate::net::probe::{Action, Attention, Probe};
+
+/// How often a link that was asked is looked at: how much later than it came an answer is seen.
+const ASKED_SAMPLE: Duration = Duration::from_millis(50);
+/// The same for a background link, which has half a minute.
+const ASKED_BACKGROUND_SAMPLE: Duration = Duration::from_secs(1);
+/// How often a quiet link is looked at. Frames are heard as they come; this is for bare
+/// acknowledgements.
+const QUIET_SAMPLE: Duration = Duration::from_millis(500);
+/// How often a quiet background link is looked at: also how soon a wake-up is noticed there.
+const QUIET_BACKGROUND_SAMPLE: Duration = Duration::from_secs(2);
+/// How long QUIC has to send its own PING when a probe is due; it does so by itself where silence
+/// is the reason, and its answer costs the server's application nothing.
+const QUIC_PINGS_WITHIN: Duration = Duration::from_millis(100);
+
+/// One link under watch.
+#[derive(Debug)]
+pub(super) struct Watch {
+    probe: Probe,
+    attention: Attention,
+    datagrams: u64,
+    /// A probe is due: from when, and the PINGs sent before.
+    asked: Option<(Instant, u64)>,
+    /// The number of a ping of our own whose reply is outstanding.
+    ping: Option<u32>,
+    looked_at: Instant,
+}
+
+/// What an event said about the link.
+pub(super) struct Heard {
+    pub(super) action: Option<Action>,
+    /// The event answers the watch's own ping and is nobody else's business.
+    pub(super) own: bool,
+}
+
+impl Watch {
+    pub(super) fn new(link: &Link, attention: Attention, now: Instant) -> Self {
+        Self {
+            probe: Probe::new(attention, now, wall()),
+            attention,
+            datagrams: link.heard(),
+            asked: None,
+            ping: None,
+            looked_at: now,
+        }
+    }
+
+    pub(super) fn route_changed(&mut self) {
+        self.probe.route_changed();
+    }
+
+    pub(super) fn set_attention(&mut self, attention: Attention, now: Instant) {
+        self.attention = attention;
+        self.probe.set_attention(attention, now);
+    }
+
+    /// When to look at the link next.
+    pub(super) fn due(&self) -> Instant {
+        let sample = match (self.asked.is_some(), self.attention) {
+            (true, Attention::Foreground) => ASKED_SAMPLE,
+            (true, Attention::Background) => ASKED_BACKGROUND_SAMPLE,
+            (false, Attention::Foreground) => QUIET_SAMPLE,
+            (false, Attention::Background) => QUIET_BACKGROUND_SAMPLE,
+        };
+        let next = self.looked_at + sample;
+        self.probe.next_deadline().map_or(next, |due| due.min(next))
+    }
+
+    /// A frame came.
+    pub(super) fn heard(&mut self, now: Instant, event: &LinkEvent) -> Heard {
+        let own = matches!((event, self.ping), (LinkEvent::Reply { request, .. }, Some(ping)) if *request == ping);
+        if own {
+            self.ping = None;
+        }
+        self.asked = None;
+        Heard {
+            action: self.probe.heard(now),
+            own,
+        }
+    }
+
+    /// Looks at the link; one action at a time, so look again until there is none.
+    pub(super) fn look(&mut self, link: &Link, now: Instant) -> Option<Action> {
+        self.looked_at = now;
+        let datagrams = link.heard();
+        if datagrams != self.datagrams {
+            self.datagrams = datagrams;
+            self.asked = None;
+            if let Some(action) = self.probe.heard(now) {
+                return Some(action);
+            }
+        }
+        let action = self.probe.tick(now, wall());
+        if action == Some(Action::Probe) {
+            self.asked = Some((now, link.pings_sent()));
+        }
+        self.ping_if_quic_does_not(link, now);
+        action
+    }
+
+    /// After a wake-up, on a new route, or on a link that was made in the background, QUIC's own
+    /// PING is not due yet: the server is asked with one of ours.
+    fn ping_if_quic_does_not(&mut self, link: &Link, now: Instant) {
+        let Some((asked_at, pings_before)) = self.asked else {
+            return;
+        };
+        let quic_had_its_chance = now.saturating_duration_since(asked_at) >= QUIC_PINGS_WITHIN;
+        if self.ping.is_none() && quic_had_its_chance && link.pings_sent() == pings_before {
+            // Busy: then requests are under way, which ask just as well.
+            self.ping = link
+                .fire(&Ping {
+                    opaque: 0,
+                    ext: Extensions::NONE,
+                })
+                .ok();
+        }
+    }
+}
+
+/// The wall clock since its epoch: unlike the other it goes on while the machine sleeps.
+fn wall() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
