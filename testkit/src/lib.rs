@@ -5,6 +5,8 @@
 //! and the checker decide in plain structs with a seed or a record passed in; what
 //! touches sockets and files only moves bytes.
 
+pub mod checker;
 pub mod port;
 pub mod relay;
+pub mod server;
 pub mod wait;

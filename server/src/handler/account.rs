@@ -147,18 +147,13 @@ pub async fn register(
         unlimited: false,
     };
     let id = user.id;
-    // The use is counted first: a name taken in this very moment costs one use, while the other
-    // order could let one more in than the invite allows.
-    if invite.is_some()
-        && !core
-            .store
-            .use_invite(&code, id, now)
-            .await
-            .map_err(failed)?
-    {
+    core.store.create_user(user).await.map_err(failed)??;
+    // Somebody else took the last use in this very moment: the account stays, closed, since a name
+    // once given out is not given to another.
+    if invite.is_some() && !core.store.use_invite(&code, id, now).await.map_err(failed)? {
+        core.store.set_disabled(id, true).await.map_err(failed)?;
         return Err(Refusal::new(Code::INVITE_INVALID));
     }
-    core.store.create_user(user).await.map_err(failed)??;
     let rooms = invite.map(|invite| invite.rooms).unwrap_or_default();
     settle(core, id, owner, rooms).await?;
     let row = core

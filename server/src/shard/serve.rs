@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parlor_protocol::frame::{self, Frame};
-use parlor_protocol::hello::{Done, Node, Pong, Welcome, feature};
+use parlor_protocol::hello::{Node, Pong, Welcome, feature};
 use parlor_protocol::limit::{BODY_BYTES, HELLO_WITHIN_MS, TEXT_BYTES};
 use parlor_protocol::session::{Negotiated, ServerHandshake, ServerStep};
 use parlor_protocol::{Code, Extensions, Refusal};
