@@ -5,6 +5,7 @@ pub mod cache;
 pub mod log;
 pub mod net;
 pub mod notify;
+pub mod outbox;
 pub mod profile;
 pub mod secret;
 pub mod store;
