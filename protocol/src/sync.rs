@@ -118,7 +118,8 @@ pub struct Heads {
     pub ext: Extensions,
 }
 
-/// This link's queue was full: batches of the room up to `head` were dropped.
+/// This link's queue was full: batches of the room up to `head` were dropped. A room id of zeros
+/// speaks of the person's own entries: `rev` is the user rev, `head` 0.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Behind {
     pub head: Head,

@@ -7,6 +7,7 @@
 mod common;
 
 mod compression;
+mod document;
 mod golden;
 mod handshake;
 mod link;
