@@ -6,7 +6,6 @@
 //! touches sockets and files only moves bytes.
 
 pub mod checker;
-pub mod checker;
 pub mod port;
 pub mod relay;
 pub mod server;
