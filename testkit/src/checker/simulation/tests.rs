@@ -56,3 +56,18 @@ fn a_world_written_to_files_and_read_again_is_judged_alike() {
     assert!(again.is_green(), "{again}");
     assert_eq!(verdict.counts, again.counts);
 }
+
+#[test]
+fn a_red_verdict_says_what_is_wrong() {
+    let mut run = play(1, None);
+    run.views.truncate(1);
+    run.views[0].epoch = 9;
+    run.views[0].rooms[1].rev = Some(1);
+    let text = check(&run).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("RED: 2 violations. 6 clients (2 only receiving); "));
+    assert_eq!(lines[1], "       1 × ViewEpochDiffers");
+    assert_eq!(lines[2], "       1 × ViewRevDiffers");
+    assert_eq!(lines[3], "  1. client 0: holds epoch 9, the database has 2");
+    assert!(lines[4].starts_with("  2. client 0: holds room 02020202-"));
+}
