@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub use load::{Environment, LoadError, Loaded, Origin, Sources, load};
 pub use section::{Field, Section};
 pub use show::{defaults_toml, show_json, show_toml};
-pub use value::{LogFormat, LogLevel, PublicAddress, Registration, Secret, SqliteSync, Value};
+pub use value::{LogFormat, LogLevel, PublicAddress, Registration, Secret, Value};
 
 use section::section;
 
@@ -39,10 +39,6 @@ section! {
         session: Session = Session::default();
         /// Join links.
         invite: Invite = Invite::default();
-        /// Send keys of clients.
-        send_key: SendKeys = SendKeys::default();
-        /// The database.
-        store: Store = Store::default();
         /// What one person or address may ask for, by class of request.
         limits: Limits = Limits::default();
         /// The log, on standard error.
@@ -134,24 +130,6 @@ section! {
     Invite {
         /// Life of a join link made without one of its own.
         life_days: u32 = 7, "days", 1..=3650;
-    }
-    with {}
-}
-
-section! {
-    SendKeys {
-        /// How long the server knows a send key, so that a retry gives the first result.
-        life_days: u32 = 30, "days", 1..=365;
-    }
-    with {}
-}
-
-section! {
-    Store {
-        /// What SQLite waits for at a commit. `full`: on disk before a sender is told; `normal`: a power cut may lose the last moments.
-        sync: SqliteSync = SqliteSync::Full;
-        /// Connections that read; writing has one of its own.
-        readers: u32 = 4, "connections", 1..=64;
     }
     with {}
 }

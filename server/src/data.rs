@@ -274,6 +274,11 @@ impl Paths {
         self.folder.join("connection-id.key")
     }
 
+    /// The code of the owner link, while nobody has an account.
+    pub fn owner_code(&self) -> PathBuf {
+        self.folder.join("owner.code")
+    }
+
     /// The administrator's socket: in the folder, or where that path is too long for a socket, in a
     /// folder of the same user's under the system's temporary one.
     pub fn admin_socket(&self) -> PathBuf {

@@ -16,6 +16,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::config::Certificate;
 use crate::data::{Paths, write_private};
+use crate::net;
 use crate::ops::Metrics;
 
 pub use authority::Reloader;
@@ -93,23 +94,23 @@ impl Identity {
     }
 }
 
-/// Keys of this node alone, the same after each start, so that clients believe its resets.
-#[derive(Clone)]
-pub struct NodeKeys {
-    /// Stateless resets are made under it.
-    pub reset: [u8; 32],
-    /// Connection ids are made under it.
-    pub connection_ids: u64,
+/// Keys of this node alone, the same after each start, so that clients believe its resets. Made if
+/// they are not in the data folder.
+pub fn node_keys(paths: &Paths) -> Result<net::Keys, KeyError> {
+    Ok(net::Keys {
+        reset: fixed(paths.reset_key())?,
+        connection_ids: u64::from_be_bytes(fixed(paths.connection_id_key())?),
+    })
 }
 
-impl NodeKeys {
-    /// From the data folder, made if they are not there.
-    pub fn load(paths: &Paths) -> Result<Self, KeyError> {
-        Ok(Self {
-            reset: fixed(paths.reset_key())?,
-            connection_ids: u64::from_be_bytes(fixed(paths.connection_id_key())?),
-        })
-    }
+/// The certificate by a CA that the settings name, checked against its key; `None` where they name
+/// none.
+pub fn certificate_der(certificate: &Certificate) -> Result<Option<Vec<u8>>, KeyError> {
+    let Some((file, key_file)) = authority::files(certificate) else {
+        return Ok(None);
+    };
+    let shown = authority::load(file, key_file)?;
+    Ok(shown.cert.first().map(|certificate| certificate.to_vec()))
 }
 
 /// Random bytes that are made once and kept in a file.

@@ -3,6 +3,9 @@
 //! A shard (`shard`, `net`) holds links on one thread; the core (`handler`, `room`, `store`) answers
 //! and commits; `node` joins the two. `cli` is what an operator types, `ops` what they watch.
 
+pub mod address;
+pub mod archive;
+pub mod cli;
 pub mod config;
 pub mod data;
 mod dispatch;
@@ -14,5 +17,8 @@ pub mod net;
 pub mod node;
 pub mod ops;
 pub mod room;
+pub mod server;
 pub mod shard;
 pub mod store;
+
+pub use server::{Server, StartError, start};

@@ -282,11 +282,6 @@ choices! {
         Open = "open",
         Closed = "closed",
     }
-    /// What SQLite waits for at a commit.
-    SqliteSync, "full or normal" {
-        Full = "full",
-        Normal = "normal",
-    }
     /// The least important lines that are logged.
     LogLevel, "error, warn, info, debug or trace" {
         Error = "error",

@@ -21,8 +21,9 @@ const LANES: u32 = 1;
 /// Log-ins that wait for the gate. At some 40 a second and core the last waits half a minute,
 /// well inside the time a link has to enter; each costs no more than its password.
 const WAITING_MAX: usize = 2_048;
-/// What a password for an unknown name is compared with: the same work, and no password fits.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// A hash that no password fits, at the same work: what a password for an unknown name is compared
+/// with, and the hash of accounts that nobody enters by password.
+pub const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Why no answer was given about a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -215,12 +215,12 @@ fn a_renewed_certificate_is_taken_and_a_bad_one_is_not() {
 #[test]
 fn the_nodes_keys_outlive_the_process_and_damage_is_told() {
     let (_folder, data) = data();
-    let first = NodeKeys::load(data.paths()).unwrap();
-    let again = NodeKeys::load(data.paths()).unwrap();
+    let first = node_keys(data.paths()).unwrap();
+    let again = node_keys(data.paths()).unwrap();
     assert_eq!(first.reset, again.reset);
     assert_eq!(first.connection_ids, again.connection_ids);
     fs::write(data.paths().reset_key(), [1; 31]).unwrap();
-    let error = NodeKeys::load(data.paths()).err().unwrap().to_string();
+    let error = node_keys(data.paths()).err().unwrap().to_string();
     assert!(
         error.ends_with("it is 31 bytes long instead of 32"),
         "{error}"

@@ -99,8 +99,7 @@ impl Histogram {
 impl Render for Histogram {
     fn render(&self, text: &mut Text, name: &str, help: &str) {
         text.family(name, "histogram", help);
-        self.0
-            .render(&DURATIONS_US, US_PER_S, text, name, None);
+        self.0.render(&DURATIONS_US, US_PER_S, text, name, None);
     }
 }
 

@@ -1,0 +1,252 @@
+//! The whole server in one call: data folder, keys, store, node, the operator's HTTP and socket.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parlor_protocol::link::{JoinLink, Pin};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::address::{Reach, reach};
+use crate::config::Config;
+use crate::data::{DataError, DataFolder, write_private};
+use crate::handler::invite::code_hash;
+use crate::key::{self, Identity, KeyError};
+use crate::net::{self, EndpointError};
+use crate::node::{self, Node, Parts};
+use crate::ops::Metrics;
+use crate::ops::admin::{self, Desk, SocketError};
+use crate::ops::http::{self, HttpError, Operator, Probe};
+use crate::shard::Core;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+
+/// Life of the owner link, hours: long enough to be found in yesterday's log.
+const OWNER_LINK_HOURS: u32 = 7 * 24;
+/// Time left below which an owner link is made anew at a start, ms.
+const OWNER_LINK_LEFT_MS: u64 = 24 * 3600 * 1000;
+
+/// Why the server did not start: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("cannot open the database {}: {error}", path.display())]
+    Store { path: PathBuf, error: StoreError },
+    #[error("cannot make the owner link: {0}")]
+    OwnerLink(String),
+}
+
+/// A running server.
+pub struct Server {
+    node: Node,
+    reach: Reach,
+    http: Option<SocketAddr>,
+    owner_link: Option<JoinLink>,
+    pins: Vec<Pin>,
+    /// What the kernel gave the socket, bytes: receive and send.
+    socket_buffer_bytes: [usize; 2],
+    admin_socket: PathBuf,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    // Last: the folder is free for another server only once all else has ended.
+    data: DataFolder,
+}
+
+/// Starts a server on the current runtime, which must have its time and I/O drivers enabled.
+pub async fn start(config: Config) -> Result<Server, StartError> {
+    let data = DataFolder::create(&config.data.folder)?;
+    let paths = data.paths().clone();
+    // Ports first: what is in use is found before anything else is made.
+    let listening = SocketAddr::new(config.listen.address, config.listen.port);
+    let bound = net::bind(&node::settings(&config, listening))?;
+    let http = match config.http.listen {
+        Some(address) => Some(http::bind(address).await?),
+        None => None,
+    };
+    let admin_socket = paths.admin_socket();
+    let socket = admin::bind(&admin_socket)?;
+    let identity = Identity::load(&config.certificate, &paths)?;
+    let keys = key::node_keys(&paths)?;
+    let path = paths.database();
+    let opened = SqliteStore::open(&path).await;
+    let store: Arc<dyn Store> =
+        Arc::new(opened.map_err(|error| StartError::Store { path, error })?);
+
+    let metrics = Arc::new(Metrics::default());
+    let reach = reach(&config, bound.address);
+    let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
+    let desk = Desk {
+        store: store.clone(),
+        live: Arc::new(admin::Still(store.clone())),
+        server: reach.address.clone(),
+        pin: identity.pins().first().copied(),
+        invite_hours: config.invite.life_days * 24,
+    };
+    let owner_link = owner_link(&desk, &data).await?;
+    let config = Arc::new(config);
+    let node = Node::start(Parts {
+        config: config.clone(),
+        store,
+        metrics: metrics.clone(),
+        bound,
+        tls: identity.server_config()?,
+        pins: identity.pins().to_vec(),
+        keys,
+        public_address: reach.address.clone(),
+    })
+    .await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let desk = Desk {
+        live: node.core().clone(),
+        ..desk
+    };
+    tasks.spawn(admin::serve(socket, Arc::new(desk), until(stopped.clone())));
+    if let Some(reloader) = identity.reloader(metrics.clone()) {
+        let stopped = until(stopped.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                () = reloader.run() => {}
+                () = stopped => {}
+            }
+        });
+    }
+    let mut http_address = None;
+    if let Some(listener) = http {
+        http_address = listener.local_addr().ok();
+        let operator = Operator {
+            metrics,
+            probe: Arc::new(Ready(node.core().clone())),
+            token: config.http.metrics_token.clone(),
+        };
+        tasks.spawn(http::serve(listener, operator, until(stopped)));
+    }
+    Ok(Server {
+        node,
+        reach,
+        http: http_address,
+        owner_link,
+        pins: identity.pins().to_vec(),
+        socket_buffer_bytes,
+        admin_socket,
+        stop,
+        tasks,
+        data,
+    })
+}
+
+impl Server {
+    /// Where the UDP socket listens.
+    pub fn address(&self) -> SocketAddr {
+        self.node.address()
+    }
+
+    /// Where health and metrics are.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Where clients reach the server.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// The link by which the first account becomes the administrator's, while there is no account.
+    pub fn owner_link(&self) -> Option<&JoinLink> {
+        self.owner_link.as_ref()
+    }
+
+    /// Pins of the keys in force and next in force; empty with a certificate by a CA.
+    pub fn pins(&self) -> &[Pin] {
+        &self.pins
+    }
+
+    /// What the kernel gave the UDP socket to receive and to send with, bytes.
+    pub fn socket_buffer_bytes(&self) -> [usize; 2] {
+        self.socket_buffer_bytes
+    }
+
+    pub fn data(&self) -> &DataFolder {
+        &self.data
+    }
+
+    /// What handlers work with; for a program that embeds the server.
+    pub fn core(&self) -> &Arc<Core> {
+        self.node.core()
+    }
+
+    /// Moves the links away, commits what waits, and ends, within a few seconds.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.node.stop().await;
+        // A leftover harms nobody: the next start removes it.
+        let _ = fs::remove_file(&self.admin_socket);
+        drop(self.data);
+    }
+}
+
+/// Ends when the server stops.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the server with it.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Ready is a node whose database takes reads and writes.
+struct Ready(Arc<Core>);
+
+#[async_trait]
+impl Probe for Ready {
+    async fn ready(&self) -> Result<(), String> {
+        self.0
+            .store
+            .check()
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The owner link of an installation without accounts: the one that earlier starts printed while it
+/// lives, so that there is never more than one.
+async fn owner_link(desk: &Desk, data: &DataFolder) -> Result<Option<JoinLink>, StartError> {
+    let path = data.paths().owner_code();
+    let failed = |error: &dyn std::fmt::Display| StartError::OwnerLink(error.to_string());
+    if !desk
+        .store
+        .is_empty()
+        .await
+        .map_err(|error| failed(&error))?
+    {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&error)),
+            _ => Ok(None),
+        };
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = kept.trim();
+    let soon = crate::shard::now_ms() + OWNER_LINK_LEFT_MS;
+    let known = desk.store.invite(&code_hash(kept), None, soon).await;
+    if !kept.is_empty() && known.map_err(|error| failed(&error))?.is_some() {
+        return Ok(Some(desk.link(kept.to_owned())));
+    }
+    let made = desk
+        .make_invite(1, OWNER_LINK_HOURS, Vec::new(), true)
+        .await;
+    let (code, _) = made.map_err(|error| failed(&error))?;
+    write_private(&path, code.as_bytes()).map_err(|error| failed(&error))?;
+    Ok(Some(desk.link(code)))
+}
