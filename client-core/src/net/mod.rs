@@ -46,6 +46,8 @@ pub mod probe;
 mod dial;
 mod endpoint;
 mod error;
+#[cfg(test)]
+mod heavy;
 pub mod link;
 mod race;
 pub mod supervisor;

@@ -2,7 +2,6 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parlor_client_core::net::pin_of;
 use parlor_protocol::ALPN;
 use parlor_protocol::link::Pin;
 use quinn::crypto::rustls::QuicServerConfig;
@@ -10,6 +9,7 @@ use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, TransportCo
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::session::Session;
+use crate::net::pin_of;
 
 /// A server's certificate and its keys; the same for a server that was restarted.
 #[derive(Clone)]
@@ -93,6 +93,10 @@ impl TestServer {
             .cid_generator(|| Box::new(quinn_proto::HashedConnectionIdGenerator::from_key(11)))
             .min_reset_interval(Duration::from_micros(10));
         let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).unwrap();
+        // As servers have it; a storm of connects drowns in the kernel's default.
+        socket2::SockRef::from(&socket)
+            .set_recv_buffer_size(4 * 1024 * 1024)
+            .unwrap();
         let endpoint =
             quinn::Endpoint::new(endpoint, Some(config), socket, Arc::new(TokioRuntime)).unwrap();
         Self { endpoint, identity }

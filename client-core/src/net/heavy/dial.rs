@@ -1,23 +1,20 @@
 //! From an address to a link, and every way in which that fails, told apart.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use parlor_client_core::net::{
-    CloseReason, ConnectError, Connected, Dial, Endpoint, Greeted, Link, LinkEvent, Target, Trust,
-    hello,
-};
 use parlor_protocol::error::Refusal;
 use parlor_protocol::link::ServerAddress;
 use parlor_protocol::session::ServerStep;
-use parlor_protocol::{Code, Extensions, frame};
-use support::{
+use parlor_protocol::{Code, frame};
+
+use super::support::{
     Identity, KilledServer, Options, TestServer, address, dial, dial_at, dial_trusting, flight,
-    other_pin,
+    other_pin, ping,
+};
+use crate::net::{
+    CloseReason, ConnectError, Connected, Dial, Endpoint, Greeted, Link, LinkEvent, Target, Trust,
+    hello,
 };
 
 /// Serves nobody, but keeps the transport going, until `client` is done.
@@ -265,11 +262,7 @@ async fn a_restarted_servers_reset_ends_the_link_at_once() {
         port,
         ..Options::default()
     });
-    let ping = parlor_protocol::hello::Ping {
-        opaque: 1,
-        ext: Extensions::NONE,
-    };
-    link.fire(&ping).unwrap();
+    link.fire(&ping(1)).unwrap();
     assert_eq!(events.next().await, LinkEvent::Closed(CloseReason::Reset));
     assert!(CloseReason::Reset.is_transient());
 }

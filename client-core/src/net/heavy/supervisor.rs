@@ -1,18 +1,17 @@
 //! The one link of a client, kept through everything that ends links.
 
-#![allow(clippy::unwrap_used)]
+use parlor_protocol::error::Refusal;
+use parlor_protocol::hello::Pong;
+use parlor_protocol::session::ServerStep;
+use parlor_protocol::{Code, frame};
 
-mod support;
-
-use parlor_client_core::net::{
+use super::support::{
+    Identity, KilledServer, Options, Session, TestServer, dial, dial_at, flight, go_away, heads,
+    ping, pong,
+};
+use crate::net::{
     CloseReason, ConnectError, Flight, LinkEvent, LinkState, NewLink, Supervisor, SupervisorEvent,
 };
-use parlor_protocol::error::Refusal;
-use parlor_protocol::hello::{GoAway, Ping, Pong};
-use parlor_protocol::session::ServerStep;
-use parlor_protocol::sync::Heads;
-use parlor_protocol::{Code, Extensions, frame};
-use support::{Identity, KilledServer, Options, Session, TestServer, dial, dial_at, flight};
 
 type Client = Supervisor<fn() -> Flight>;
 
@@ -40,23 +39,6 @@ async fn connected(server: &TestServer) -> (Client, NewLink, Session) {
     let mut client = client(server);
     let (new, session) = tokio::join!(link_up(&mut client), server.entered());
     (client, new, session)
-}
-
-fn heads() -> Heads {
-    Heads {
-        heads: Vec::new(),
-        ext: Extensions::NONE,
-    }
-}
-
-fn go_away() -> GoAway {
-    GoAway {
-        retry_min_ms: 0,
-        retry_max_ms: 20,
-        nodes: Vec::new(),
-        reason: "restarting".to_owned(),
-        ext: Extensions::NONE,
-    }
 }
 
 #[tokio::test]
@@ -105,10 +87,7 @@ async fn go_away_moves_to_a_new_link_before_the_old_one_ends() {
     let server = TestServer::start();
     let (mut client, old, mut first) = connected(&server).await;
     // A request is under way on the old link.
-    let asked = tokio::spawn(old.link.request::<_, Pong>(&Ping {
-        opaque: 5,
-        ext: Extensions::NONE,
-    }));
+    let asked = tokio::spawn(old.link.request::<_, Pong>(&ping(5)));
     let request = tokio::select! {
         request = first.request() => request,
         () = async { loop { client.next().await; } } => unreachable!(),
@@ -121,16 +100,7 @@ async fn go_away_moves_to_a_new_link_before_the_old_one_ends() {
     );
     assert_eq!(client.state(), LinkState::Connected);
     // It is answered there, and only then the client says goodbye.
-    first
-        .reply(
-            request.header.request,
-            &Pong {
-                opaque: 5,
-                clock_ms: 0,
-                ext: Extensions::NONE,
-            },
-        )
-        .await;
+    first.reply(request.header.request, &pong(5)).await;
     assert_eq!(asked.await.unwrap().unwrap().opaque, 5);
     assert_eq!(first.step().await, ServerStep::Goodbye);
     first.connection.closed().await;

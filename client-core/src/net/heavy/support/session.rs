@@ -161,7 +161,7 @@ impl Session {
     }
 }
 
-pub fn welcome(negotiated: Negotiated) -> Welcome {
+fn welcome(negotiated: Negotiated) -> Welcome {
     Welcome {
         minor: negotiated.minor,
         features: negotiated.features,
@@ -179,7 +179,7 @@ pub fn welcome(negotiated: Negotiated) -> Welcome {
     }
 }
 
-pub fn entered() -> Entered {
+fn entered() -> Entered {
     Entered {
         user: UserId([1; 16]),
         name: "ada".to_owned(),

@@ -1,21 +1,21 @@
 //! A small server for tests of the link: real QUIC, the protocol's own handshake, and every step in
 //! the hands of the test.
 
-#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
-
 mod killed;
 mod server;
 mod session;
 
-use parlor_client_core::net::{Dial, Endpoint, Flight, Target, Trust, hello};
-use parlor_protocol::hello::{Enter, Token};
+use parlor_protocol::hello::{Enter, GoAway, Ping, Pong, Token};
 use parlor_protocol::link::{Pin, ServerAddress};
 use parlor_protocol::session::Entry;
+use parlor_protocol::sync::Heads;
 use parlor_protocol::{Extensions, frame};
 
 pub use killed::KilledServer;
 pub use server::{Identity, Options, TestServer};
-pub use session::{Session, Stream, entered, welcome};
+pub use session::{Session, Stream};
+
+use crate::net::{Connected, Dial, Endpoint, Flight, Link, Target, Trust, hello};
 
 /// What a client with a session sends first.
 pub fn entry() -> Entry {
@@ -70,4 +70,43 @@ pub fn unknown_frame() -> bytes::Bytes {
     let mut bytes = frame::encode(0, &parlor_protocol::hello::Done::default()).to_vec();
     bytes[4..6].copy_from_slice(&0x7fff_u16.to_le_bytes());
     bytes.into()
+}
+
+/// A link that is up, and the server's end of it.
+pub async fn connected(server: &TestServer) -> (Connected, Session) {
+    let dial = dial(server);
+    let (link, session) = tokio::join!(Link::connect(&dial, flight()), server.entered());
+    (link.unwrap(), session)
+}
+
+pub fn ping(opaque: u64) -> Ping {
+    Ping {
+        opaque,
+        ext: Extensions::NONE,
+    }
+}
+
+pub fn pong(opaque: u64) -> Pong {
+    Pong {
+        opaque,
+        clock_ms: 0,
+        ext: Extensions::NONE,
+    }
+}
+
+pub fn heads() -> Heads {
+    Heads {
+        heads: Vec::new(),
+        ext: Extensions::NONE,
+    }
+}
+
+pub fn go_away() -> GoAway {
+    GoAway {
+        retry_min_ms: 0,
+        retry_max_ms: 20,
+        nodes: Vec::new(),
+        reason: "restarting".to_owned(),
+        ext: Extensions::NONE,
+    }
 }

@@ -1,11 +1,6 @@
 //! Long texts on streams of their own.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use bytes::Bytes;
-use parlor_client_core::net::{BulkError, Connected, Link};
 use parlor_protocol::error::Refusal;
 use parlor_protocol::frame;
 use parlor_protocol::hello::Done;
@@ -13,13 +8,9 @@ use parlor_protocol::id::RoomId;
 use parlor_protocol::message::{GetText, LongText, PutText, Text, Timeline};
 use parlor_protocol::{Code, Extensions};
 use sha2::{Digest, Sha256};
-use support::{Session, Stream, TestServer, dial, flight};
 
-async fn connected(server: &TestServer) -> (Connected, Session) {
-    let dial = dial(server);
-    let (link, session) = tokio::join!(Link::connect(&dial, flight()), server.entered());
-    (link.unwrap(), session)
-}
+use super::support::{Session, Stream, TestServer, connected};
+use crate::net::{BulkError, Connected};
 
 fn text(bytes: usize) -> Bytes {
     (0..bytes).map(|at| b'a' + (at % 26) as u8).collect()

@@ -1,0 +1,10 @@
+//! The link against a real QUIC server in the same process; one such test at a time.
+
+#![allow(unreachable_pub, clippy::unwrap_used)]
+
+mod bulk;
+mod dial;
+mod end;
+mod link;
+mod supervisor;
+mod support;
