@@ -86,8 +86,8 @@ fn address_bytes(text: &str) -> usize {
     bytes_before(text, ends_address)
 }
 
-/// The same between brackets, where a round one in the address is paired. A
-/// square one ends it as well, so that no stretch is read for two links.
+/// The same between brackets, where a bracket in the address is paired. What is
+/// read in vain here is passed over as a bare link next: nothing is read thrice.
 fn masked_address_bytes(text: &str) -> usize {
     let mut open = 0usize;
     bytes_before(text, |char| {
@@ -97,7 +97,7 @@ fn masked_address_bytes(text: &str) -> usize {
             ')' => open -= 1,
             _ => {}
         }
-        char == '[' || ends_address(char)
+        ends_address(char)
     })
 }
 

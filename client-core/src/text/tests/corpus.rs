@@ -182,6 +182,8 @@ fn ten_times_the_text_is_ten_times_the_work() {
         "@a.",
         "@......... ",
         "\\*",
+        "\\`` ",
+        "[a](http://b[",
         "> ",
         ">",
         "a\n",

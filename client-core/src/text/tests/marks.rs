@@ -89,6 +89,7 @@ fn addresses_are_links_without_the_sentence_around_them() {
         ("HTTPS://X.org!", "l(HTTPS://X.org|HTTPS://X.org)!"),
         ("**https://x.org**", "b(l(https://x.org|https://x.org))"),
         ("<https://x.org/?a,b>.", "l(https://x.org/?a,b|https://x.org/?a,b)."),
+        ("[v6](http://[::1]/)", "l(v6|http://[::1]/)"),
         ("[docs](https://x.org/(a))", "l(docs|https://x.org/(a))"),
         ("看https://x.org。好", "看https://x.org。好"),
         ("看 https://x.org。好", "看 l(https://x.org|https://x.org)。好"),

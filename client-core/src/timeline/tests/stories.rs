@@ -391,3 +391,32 @@ fn absurd_numbers_from_outside_are_held_within_bounds() {
     viewport.set_height(50);
     check_screen(&viewport, 50, u32::MAX);
 }
+
+#[test]
+fn a_smaller_screen_holds_on_to_a_row_that_is_still_on_it() {
+    let mut viewport = Viewport::new(SCREEN, 10);
+    viewport.reset(1, 1_000);
+    let _ = viewport.rows_arrived((1..=1_000).map(|seq| (seq, Some(10))));
+    viewport.scroll(-500);
+    viewport.heights_unknown();
+    let lowest = viewport.screen().rows.last().unwrap().seq;
+    viewport.height_changed(lowest, 10);
+    // The only measured row, and so the anchor, is the lowest on screen.
+    viewport.scroll(-1);
+    assert_eq!(viewport.anchor().unwrap().0, lowest);
+    viewport.set_height(SCREEN / 2);
+    let before = viewport.screen();
+    viewport.height_changed(lowest - 1, 77);
+    assert_eq!(viewport.screen(), before);
+}
+
+#[test]
+fn a_row_measured_again_and_again_counts_once_in_the_mean() {
+    let mut viewport = Viewport::new(SCREEN, 10);
+    viewport.reset(1, 10_000);
+    let _ = viewport.rows_arrived((9_001..=9_100).map(|seq| (seq, Some(10))));
+    for _ in 0..1_000 {
+        viewport.height_changed(9_100, 60);
+    }
+    assert_eq!(viewport.screen().rows[0].height, 10);
+}
