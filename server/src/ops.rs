@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod http;
 pub mod log;
+pub mod measured;
 pub mod metrics;
 
+pub use measured::MeasuredStore;
 pub use metrics::Metrics;

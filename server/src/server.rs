@@ -18,9 +18,9 @@ use crate::handler::invite::code_hash;
 use crate::key::{self, Identity, KeyError};
 use crate::net::{self, EndpointError};
 use crate::node::{self, Node, Parts};
-use crate::ops::Metrics;
 use crate::ops::admin::{self, Desk, SocketError};
 use crate::ops::http::{self, HttpError, Operator, Probe};
+use crate::ops::{MeasuredStore, Metrics};
 use crate::shard::Core;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -82,10 +82,10 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let keys = key::node_keys(&paths)?;
     let path = paths.database();
     let opened = SqliteStore::open(&path).await;
-    let store: Arc<dyn Store> =
-        Arc::new(opened.map_err(|error| StartError::Store { path, error })?);
-
+    let opened = opened.map_err(|error| StartError::Store { path, error })?;
     let metrics = Arc::new(Metrics::default());
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
+
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
     let desk = Desk {

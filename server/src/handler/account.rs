@@ -116,6 +116,10 @@ pub async fn register(
         ),
     };
     let owner = invite.as_ref().is_some_and(|invite| invite.owner);
+    // The owner link is for an installation without accounts; afterwards it opens nothing.
+    if owner && !core.store.is_empty().await.map_err(failed)? {
+        return Err(Refusal::new(Code::INVITE_INVALID));
+    }
     match core.config.server.registration {
         _ if owner => {}
         Registration::Open => {}
@@ -150,7 +154,13 @@ pub async fn register(
     core.store.create_user(user).await.map_err(failed)??;
     // Somebody else took the last use in this very moment: the account stays, closed, since a name
     // once given out is not given to another.
-    if invite.is_some() && !core.store.use_invite(&code, id, now).await.map_err(failed)? {
+    if invite.is_some()
+        && !core
+            .store
+            .use_invite(&code, id, now)
+            .await
+            .map_err(failed)?
+    {
         core.store.set_disabled(id, true).await.map_err(failed)?;
         return Err(Refusal::new(Code::INVITE_INVALID));
     }

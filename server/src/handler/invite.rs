@@ -16,6 +16,13 @@ const CODE_BYTES: usize = 10;
 const LIFE_MAX_MS: u64 = 365 * DAY_MS;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
+/// A new join code.
+pub fn new_code() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; CODE_BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(BASE32_NOPAD.encode(&bytes))
+}
+
 /// Codes are compared without case.
 pub fn code_hash(code: &str) -> CodeHash {
     Sha256::digest(code.trim().to_ascii_uppercase().as_bytes()).into()
@@ -46,9 +53,7 @@ pub async fn make(
     life_ms: u64,
     owner: bool,
 ) -> Result<Invite, Refusal> {
-    let mut bytes = [0; CODE_BYTES];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::new(Code::INTERNAL))?;
-    let code = BASE32_NOPAD.encode(&bytes);
+    let code = new_code().map_err(|_| Refusal::new(Code::INTERNAL))?;
     let now = core.now_ms();
     let life_ms = if life_ms == 0 {
         u64::from(core.config.invite.life_days) * DAY_MS

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use client::{Client, ClientError};
-pub use desk::{Desk, new_code};
+pub use desk::Desk;
 pub use live::{Live, Status, Still};
 pub use socket::{SocketError, bind, serve};
 

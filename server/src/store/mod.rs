@@ -160,10 +160,19 @@ pub struct Access {
     pub visible_from: u64,
 }
 
+/// Connections to the database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connections {
+    pub open: u32,
+    pub busy: u32,
+}
+
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // ---- the installation
     fn epoch(&self) -> Epoch;
+    /// How many connections there are now, for the operator's figures.
+    fn connections(&self) -> Connections;
     /// Whether any account exists.
     async fn is_empty(&self) -> Result<bool>;
     /// A whole, consistent copy while the store is in use.

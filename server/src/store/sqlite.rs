@@ -40,8 +40,8 @@ pub use backup::restore;
 pub use writer::Clock;
 
 use super::{
-    Access, Appended, CodeHash, InviteRow, NewInvite, NewSession, NewUser, Result, RoomCommand,
-    SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
+    RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
 };
 use checkpoint::{Checkpointer, WalGauge};
 use marks::Mark;
@@ -99,6 +99,16 @@ async fn within<T>(read: impl Future<Output = Result<T>>) -> Result<T> {
 impl Store for SqliteStore {
     fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    fn connections(&self) -> Connections {
+        let readers = self.readers.size();
+        let idle = u32::try_from(self.readers.num_idle()).unwrap_or(readers);
+        // The writer and the checkpointer have one each.
+        Connections {
+            open: readers + 2,
+            busy: readers.saturating_sub(idle) + u32::from(self.writer.is_busy()),
+        }
     }
 
     async fn is_empty(&self) -> Result<bool> {

@@ -93,7 +93,9 @@ fn names_that_look_alike_are_the_same() {
 
 #[test]
 fn no_character_of_unicode_needs_more_rounds() {
-    for char in (0..=0x0010_FFFF).filter_map(char::from_u32) {
+    // Beyond the third plane there are only tags and private characters.
+    let assigned = (0..0x0004_0000).chain(0x000E_0000..0x000E_1000);
+    for char in assigned.filter_map(char::from_u32) {
         let once = fold(char.encode_utf8(&mut [0; 4]));
         assert_eq!(fold(&once), once, "{char:?}");
     }

@@ -4,18 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use data_encoding::BASE32_NOPAD;
 use parlor_protocol::link::{JoinLink, Pin, ServerAddress};
 use parlor_protocol::{Code, Refusal, RoomId, UserId, hello};
 
 use super::{Admin, Answer, Command, Live, PAGE, Password, UserView};
 use crate::guard::name::{self, fold};
 use crate::guard::password;
-use crate::handler::invite::code_hash;
-use crate::store::{CodeHash, NewInvite, NewUser, Store, UserRow};
+use crate::handler::invite::{code_hash, new_code};
+use crate::store::{NewInvite, NewUser, Store, UserRow};
 
-/// Random bytes of a join code: 80 bits, 16 characters.
-const CODE_BYTES: usize = 10;
 const HOUR_MS: u64 = 3600 * 1000;
 
 /// The administrator's commands on a store, with whatever of the server is alive.
@@ -27,15 +24,6 @@ pub struct Desk {
     pub pin: Option<Pin>,
     /// Life of an invite that is given none.
     pub invite_hours: u32,
-}
-
-/// A new join code and the hash that is stored of it.
-pub fn new_code() -> Result<(String, CodeHash), String> {
-    let mut bytes = [0; CODE_BYTES];
-    getrandom::fill(&mut bytes).map_err(said)?;
-    let code = BASE32_NOPAD.encode(&bytes);
-    let hash = code_hash(&code);
-    Ok((code, hash))
 }
 
 #[async_trait]
@@ -166,11 +154,11 @@ impl Desk {
         rooms: Vec<RoomId>,
         owner: bool,
     ) -> Result<(String, u64), String> {
-        let (code, hash) = new_code()?;
+        let code = new_code().map_err(said)?;
         let made_at_ms = crate::shard::now_ms();
         let expires_at_ms = made_at_ms + u64::from(hours) * HOUR_MS;
         let invite = NewInvite {
-            code: hash,
+            code: code_hash(&code),
             maker: None,
             rooms,
             uses,

@@ -97,7 +97,7 @@ async fn what_is_no_command_is_told_so_and_harms_nobody() {
         "hello\n",
         "{}\n",
         "{\"command\":\"shut_down\"}\n",
-        "{\"command\":\"status\",\"x\":1}\n",
+        "{\"command\":\"list_users\",\"x\":1}\n",
     ] {
         let answer = raw(&running, line.as_bytes()).await;
         assert!(

@@ -45,6 +45,11 @@ pub(super) struct Held {
 type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Writer {
+    /// Whether somebody writes now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.held.try_lock().is_err()
+    }
+
     pub(super) async fn open(
         options: SqliteConnectOptions,
         clock: Clock,
