@@ -12,14 +12,14 @@ use tokio::io::unix::AsyncFd;
 
 /// One deadline at a time, kept by the kernel.
 #[derive(Debug)]
-pub struct Timer {
+pub(crate) struct Timer {
     fd: AsyncFd<OwnedFd>,
     armed: Option<Instant>,
 }
 
 impl Timer {
     /// Must be called within a runtime.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         // SAFETY: the descriptor is open and owned here alone, nothing replaces it, and it is
@@ -30,7 +30,7 @@ impl Timer {
 
     /// Waits until `at`; for ever when there is nothing to wait for. May be dropped and called
     /// again with another instant.
-    pub async fn until(&mut self, at: Option<Instant>) -> io::Result<()> {
+    pub(crate) async fn until(&mut self, at: Option<Instant>) -> io::Result<()> {
         let Some(at) = at else {
             return std::future::pending().await;
         };

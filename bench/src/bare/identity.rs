@@ -41,7 +41,7 @@ impl Identity {
 }
 
 /// ring with AES-128-GCM first: the SHA-384 suites cost an eighth of a handshake more.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+fn provider() -> Arc<CryptoProvider> {
     use ring::cipher_suite::{
         TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
     };

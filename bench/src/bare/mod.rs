@@ -13,9 +13,7 @@ mod push;
 mod serve;
 mod transport;
 
-pub(crate) use identity::provider;
 pub use serve::{BareOptions, run};
-pub(crate) use transport::{bind_udp, client_transport};
 
 /// Why a bare server cannot run.
 #[derive(Debug, thiserror::Error)]

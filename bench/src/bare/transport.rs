@@ -1,4 +1,4 @@
-//! Sockets and QUIC limits, the same on both sides of the floor.
+//! The socket and the QUIC limits of the floor.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Kernel buffers of a UDP socket, bytes: with the usual 208 KiB a storm of 500 handshakes takes
 /// 21 s, with this much half a second.
-pub(crate) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+pub(super) const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// Streams a peer may have open: control, command and a few bulk transfers.
 const STREAMS: u32 = 8;
 /// Bytes in flight to one link.
@@ -29,7 +29,7 @@ const DATAGRAM_BUFFER_BYTES: usize = 32 << 10;
 const INITIAL_MTU: u16 = 1200;
 
 /// A bound, non-blocking socket with large buffers.
-pub(crate) fn bind_udp(address: SocketAddr) -> std::io::Result<UdpSocket> {
+pub(super) fn bind_udp(address: SocketAddr) -> std::io::Result<UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM,
@@ -43,17 +43,8 @@ pub(crate) fn bind_udp(address: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Limits of the server's side.
+/// The limits of every link.
 pub(super) fn server_transport() -> Arc<TransportConfig> {
-    Arc::new(common())
-}
-
-/// Limits of the client's side: the same, so that neither flatters the other.
-pub(crate) fn client_transport() -> Arc<TransportConfig> {
-    Arc::new(common())
-}
-
-fn common() -> TransportConfig {
     let mut acks = AckFrequencyConfig::default();
     acks.ack_eliciting_threshold(VarInt::from_u32(ACK_AFTER_PACKETS))
         .max_ack_delay(Some(ACK_DELAY))
@@ -70,5 +61,5 @@ fn common() -> TransportConfig {
         .ack_frequency_config(Some(acks))
         .initial_mtu(INITIAL_MTU)
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))));
-    transport
+    Arc::new(transport)
 }

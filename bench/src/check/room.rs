@@ -146,6 +146,14 @@ impl RoomBook {
             .filter(|post| *post != UNSEEN)
     }
 
+    /// The highest seq that any link saw.
+    pub fn head(&self) -> u64 {
+        match self.posts.len() {
+            0 => 0,
+            seen => self.first_seq + seen as u64 - 1,
+        }
+    }
+
     fn apply(
         &mut self,
         held: &mut Held,

@@ -50,6 +50,14 @@ impl Plan {
         self.segments.last().map_or(0, |segment| segment.to_ns)
     }
 
+    /// The plan without what comes after so many posts.
+    pub fn first(&self, posts: usize) -> Self {
+        Self {
+            posts: self.posts[..posts].to_vec(),
+            segments: self.segments.clone(),
+        }
+    }
+
     /// Posts of the segments that count.
     pub fn counted_posts(&self) -> usize {
         let counts = |post: &&PlannedPost| self.segments[usize::from(post.segment)].counted;

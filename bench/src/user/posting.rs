@@ -6,7 +6,7 @@ use parlor_protocol::limit::REQUESTS_IN_FLIGHT;
 use parlor_protocol::message::{Post, Posted, Timeline};
 use parlor_protocol::{Extensions, Frame};
 
-use super::waiting::Asked;
+use super::waiting::{Asked, Question};
 use super::world::{Link, World, nanos};
 use crate::plan::{PostIndex, UserIndex};
 
@@ -28,21 +28,22 @@ impl World {
             let index = self.next_post as PostIndex;
             self.next_post += 1;
             self.open_posts += 1;
+            self.type_before(index);
             self.users[post.sender as usize].outbox.push(index);
-            if self.send_posts(post.sender, now) {
+            if self.send_posts(post.sender) {
                 self.tally.send_lag.record_ns(elapsed - post.at_ns);
             }
         }
     }
 
     /// Sends what the outbox holds, as far as the link takes it.
-    pub(super) fn send_posts(&mut self, user: UserIndex, now: Instant) -> bool {
+    pub(super) fn send_posts(&mut self, user: UserIndex) -> bool {
         let mut sent = false;
         loop {
             let state = &mut self.users[user as usize];
             let ready = state.link == Link::Up
                 && state.views.iter().all(|view| view.known)
-                && state.requests.len() < POSTS_IN_FLIGHT;
+                && state.in_flight < POSTS_IN_FLIGHT;
             if !ready {
                 return sent;
             }
@@ -50,7 +51,7 @@ impl World {
                 return sent;
             };
             let body = self.post_body(post, after);
-            self.ask(user, Asked::Post(post), &body, now);
+            self.ask(user, Asked::Post(post), Question::Post(body));
             self.count_sent(post);
             sent = true;
         }
@@ -118,6 +119,6 @@ impl World {
         } else if fate.acked_seq != posted.seq {
             self.tally.error("one message was acknowledged at two seqs");
         }
-        self.send_posts(user, at);
+        self.send_posts(user);
     }
 }

@@ -8,15 +8,17 @@ use parlor_protocol::{Extensions, Frame};
 
 use super::tally::Tally;
 use super::view::Stage;
-use super::waiting::Asked;
+use super::waiting::{Asked, Question};
 use super::world::{Output, User, World, nanos};
 use crate::check::{Fault, Held, Ledger};
 use crate::plan::{PostIndex, UserIndex};
 
 impl World {
-    pub(super) fn open_rooms(&mut self, user: UserIndex, now: Instant) {
-        for at in 0..self.users[user as usize].views.len() {
-            let view = &mut self.users[user as usize].views[at];
+    /// What a new link asks for in its first flight.
+    pub(super) fn rooms_to_open(&mut self, user: UserIndex) -> Vec<(Asked, OpenRoom)> {
+        let state = &mut self.users[user as usize];
+        let mut rooms = Vec::new();
+        for (at, view) in state.views.iter_mut().enumerate() {
             if view.stage != Stage::Closed {
                 continue;
             }
@@ -27,23 +29,25 @@ impl World {
                 page: 0,
                 ext: Extensions::NONE,
             };
-            self.ask(user, Asked::Open(at), &open, now);
+            rooms.push((Asked::Open(at), open));
+        }
+        state.in_flight += rooms.len();
+        rooms
+    }
+
+    /// Asks again for rooms that were refused for the moment.
+    pub(super) fn open_rooms(&mut self, user: UserIndex) {
+        for (asked, open) in self.rooms_to_open(user) {
+            self.out
+                .push(Output::Ask(user, asked, Question::Open(open)));
         }
     }
 
-    pub(super) fn on_opened(
-        &mut self,
-        user: UserIndex,
-        at: usize,
-        frame: &Frame,
-        since: Instant,
-        now: Instant,
-    ) {
+    pub(super) fn on_opened(&mut self, user: UserIndex, at: usize, frame: &Frame, now: Instant) {
         let opened: RoomOpened = match frame.open() {
             Ok(opened) => opened,
             Err(error) => return self.damaged(user, &error),
         };
-        self.tally.join.record_ns(nanos(now - since));
         let view = &mut self.users[user as usize].views[at];
         if view.known {
             return self.caught_up(user, at, &opened.changes, now);
@@ -64,13 +68,13 @@ impl World {
     fn caught_up(&mut self, user: UserIndex, at: usize, changes: &RoomChanges, now: Instant) {
         if changes.reset {
             self.users[user as usize].views[at].resets_to = Some(changes.through);
-            return self.ask_page(user, at, now);
+            return self.ask_page(user, at);
         }
         if !self.take_pulled(user, at, changes.through, &changes.entries, now) {
             return;
         }
         if changes.through < changes.rev {
-            self.ask_changes(user, at, now);
+            self.ask_changes(user, at);
         } else {
             self.go_live(user, at, now);
         }
@@ -93,7 +97,7 @@ impl World {
         }
         let view = &mut self.users[user as usize].views[at];
         if !entries.is_empty() && view.held.seq < page.head {
-            return self.ask_page(user, at, now);
+            return self.ask_page(user, at);
         }
         view.held.rev = view
             .resets_to
@@ -101,11 +105,15 @@ impl World {
             .unwrap_or(view.held.rev)
             .max(view.held.rev);
         view.held.pulled_rev = view.held.pulled_rev.max(page.as_of);
-        self.ask_changes(user, at, now);
+        self.ask_changes(user, at);
     }
 
     /// A live batch.
     pub(super) fn on_batch(&mut self, user: UserIndex, frame: Frame, now: Instant) {
+        if self.users[user as usize].views.is_empty() {
+            // A reading user has rooms open for moments only, and does not follow them.
+            return;
+        }
         let Some(at) = self.view_of(user, &frame) else {
             return self
                 .tally
@@ -131,14 +139,14 @@ impl World {
                 // On an ordered stream a batch is missing only when the server says so.
                 self.tally.out_of_order += u64::from(!view.told_behind);
                 view.keep(frame);
-                self.pull(user, at, now);
+                self.pull(user, at);
             }
             Err(fault) => self.damaged(user, &fault),
         }
     }
 
     /// The server dropped batches of this link.
-    pub(super) fn on_behind(&mut self, user: UserIndex, frame: &Frame, now: Instant) {
+    pub(super) fn on_behind(&mut self, user: UserIndex, frame: &Frame) {
         let behind: Behind = match frame.open() {
             Ok(behind) => behind,
             Err(error) => return self.damaged(user, &error),
@@ -156,16 +164,16 @@ impl World {
         };
         state.views[at].told_behind = true;
         if state.views[at].stage == Stage::Live {
-            self.pull(user, at, now);
+            self.pull(user, at);
         }
     }
 
-    fn pull(&mut self, user: UserIndex, at: usize, now: Instant) {
+    fn pull(&mut self, user: UserIndex, at: usize) {
         self.tally.pulls += 1;
         let state = &mut self.users[user as usize];
         self.joined -= usize::from(state.is_joined());
         state.views[at].stage = Stage::Pulling;
-        self.ask_changes(user, at, now);
+        self.ask_changes(user, at);
     }
 
     fn go_live(&mut self, user: UserIndex, at: usize, now: Instant) {
@@ -180,20 +188,20 @@ impl World {
         for frame in early {
             self.on_batch(user, frame, now);
         }
-        self.send_posts(user, now);
+        self.send_posts(user);
     }
 
-    fn ask_changes(&mut self, user: UserIndex, at: usize, now: Instant) {
+    fn ask_changes(&mut self, user: UserIndex, at: usize) {
         let view = &self.users[user as usize].views[at];
         let ask = GetChanges {
             room: self.ledger.rooms[view.room as usize],
             since: view.held.rev,
             ext: Extensions::NONE,
         };
-        self.ask(user, Asked::Changes(at), &ask, now);
+        self.ask(user, Asked::Changes(at), Question::Changes(ask));
     }
 
-    fn ask_page(&mut self, user: UserIndex, at: usize, now: Instant) {
+    fn ask_page(&mut self, user: UserIndex, at: usize) {
         let view = &self.users[user as usize].views[at];
         let ask = GetPage {
             room: self.ledger.rooms[view.room as usize],
@@ -203,7 +211,7 @@ impl World {
             limit: parlor_protocol::limit::PAGE_MESSAGES,
             ext: Extensions::NONE,
         };
-        self.ask(user, Asked::Page(at), &ask, now);
+        self.ask(user, Asked::Page(at), Question::Page(ask));
     }
 
     fn take_pulled(

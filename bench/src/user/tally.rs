@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use parlor_protocol::Refusal;
 
+use super::waiting::ReadKind;
 use crate::check::{Fate, Flaws, Wrong};
 use crate::measure::{Series, Times};
 
@@ -31,14 +32,14 @@ pub struct Tally {
     pub series: Series,
     /// From the first packet of a dial to being entered.
     pub connect: Times,
-    /// From asking for a room to holding it.
-    pub join: Times,
+    /// Sessions entered.
+    pub entered: u64,
     /// How late the generator itself handed posts to their links.
     pub send_lag: Times,
     /// From a presence signal to its arrival at others.
     pub presence: Times,
     /// Requests of the reading users, by kind.
-    pub requests: BTreeMap<&'static str, Times>,
+    pub requests: BTreeMap<ReadKind, Times>,
     pub sent: u64,
     pub acknowledged: u64,
     pub deliveries: u64,
@@ -77,11 +78,6 @@ impl Tally {
             "{what} was refused ({:?}): {refusal}",
             refusal.code
         ));
-    }
-
-    /// A read of a reading user was answered.
-    pub fn read(&mut self, kind: &'static str, ns: u64) {
-        self.requests.entry(kind).or_default().record_ns(ns);
     }
 
     pub fn error_count(&self) -> u64 {

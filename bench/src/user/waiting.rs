@@ -1,66 +1,58 @@
-//! Requests of one link that wait for their replies.
+//! What users ask for, and what a reply answers.
 
-use std::time::Instant;
+use parlor_protocol::account::FindPeople;
+use parlor_protocol::message::{GetPage, Mark, Post};
+use parlor_protocol::room::{ListMembers, ListRooms};
+use parlor_protocol::sync::{CloseRoom, GetChanges, OpenRoom};
 
 use crate::plan::PostIndex;
 
-/// What a request asked for.
+/// Why something was asked; comes back with the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     Post(PostIndex),
     /// A room, by its place among the user's own.
     Open(usize),
     Changes(usize),
     Page(usize),
     /// A read of a reading user.
-    Read(&'static str),
-    /// A reply that is only counted when it is an error.
+    Read(ReadKind),
+    /// Only refusals are of interest.
     Courtesy,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    request: u32,
-    asked: Asked,
-    at: Instant,
+/// What a reading user reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReadKind {
+    Page,
+    Rooms,
+    People,
+    Join,
 }
 
-/// At most `REQUESTS_IN_FLIGHT` of them: the asker checks before it asks.
-#[derive(Debug)]
-pub(super) struct Requests {
-    next: u32,
-    waiting: Vec<Waiting>,
-}
+impl ReadKind {
+    pub const ALL: [Self; 4] = [Self::Page, Self::Rooms, Self::People, Self::Join];
 
-/// Where this link's numbers begin: above those of its handshake.
-const FIRST: u32 = 16;
-
-impl Default for Requests {
-    fn default() -> Self {
-        Self {
-            next: FIRST,
-            waiting: Vec::new(),
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Rooms => "rooms",
+            Self::People => "people",
+            Self::Join => "join",
         }
     }
 }
 
-impl Requests {
-    /// A number for a new request.
-    pub(super) fn ask(&mut self, asked: Asked, at: Instant) -> u32 {
-        let request = self.next;
-        self.next = self.next.checked_add(1).unwrap_or(FIRST);
-        self.waiting.push(Waiting { request, asked, at });
-        request
-    }
-
-    /// What a reply answers, and when that was asked.
-    pub(super) fn answered(&mut self, request: u32) -> Option<(Asked, Instant)> {
-        let at = self.waiting.iter().position(|it| it.request == request)?;
-        let waiting = self.waiting.remove(at);
-        Some((waiting.asked, waiting.at))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
-    }
+/// A request on its way to the server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Question {
+    Post(Post),
+    Open(OpenRoom),
+    Close(CloseRoom),
+    Changes(GetChanges),
+    Page(GetPage),
+    Mark(Mark),
+    Rooms(ListRooms),
+    Members(ListMembers),
+    People(FindPeople),
 }

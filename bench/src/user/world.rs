@@ -1,31 +1,35 @@
 //! All virtual users of a run, and the events that move them.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use parlor_client_core::net::backoff::Backoff;
 use parlor_protocol::hello::GoAway;
-use parlor_protocol::{Body, Frame, Kind, Refusal, frame};
+use parlor_protocol::limit::REQUESTS_IN_FLIGHT;
+use parlor_protocol::signal::{Presence, Typing};
+use parlor_protocol::sync::OpenRoom;
+use parlor_protocol::{Frame, Kind, Refusal, UserId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::habit::{Habits, Person};
 use super::outbox::Outbox;
 use super::tally::{SegmentTally, Tally};
-use super::view::View;
-use super::waiting::{Asked, Requests};
+use super::view::{Stage, View};
+use super::waiting::{Asked, Question};
 use crate::check::{Fate, Ledger, RoomBook};
 use crate::plan::{RoomIndex, UserIndex};
 
 /// What the driver does next. In order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Connect and enter.
-    Dial(UserIndex),
-    /// Frames for the command stream of a link that is up.
-    Send(UserIndex, Bytes),
-    /// A signal for a datagram.
-    Signal(UserIndex, Bytes),
+    /// Connect and enter, asking for these rooms in the first flight.
+    Dial(UserIndex, Vec<(Asked, OpenRoom)>),
+    /// Ask on a link that is up; the reply comes back with the first part.
+    Ask(UserIndex, Asked, Question),
+    Typing(UserIndex, Typing),
+    Presence(UserIndex, Presence),
     /// End the link.
     Close(UserIndex),
 }
@@ -41,6 +45,8 @@ pub struct Spec {
     pub seed: u64,
     /// Wall clock at the plan's start, ms since the Unix epoch: send keys are made from it.
     pub wall_ms: u64,
+    /// What people do beside posting.
+    pub habits: Habits,
 }
 
 pub struct World {
@@ -60,6 +66,13 @@ pub struct World {
     pub(super) up: usize,
     pub(super) joined: usize,
     pub(super) timers: BinaryHeap<Reverse<(Instant, Timer)>>,
+    pub(super) habits: Habits,
+    /// Users by the id that digests name.
+    pub(super) by_id: HashMap<UserId, UserIndex>,
+    /// The last change of presence that a user saw of another.
+    pub(super) presence_seen: HashMap<(UserIndex, UserIndex), u32>,
+    /// Users that connect and leave again and again.
+    pub(super) churning: bool,
     to_dial: VecDeque<UserIndex>,
     dialing: usize,
     dials: usize,
@@ -70,18 +83,20 @@ pub(super) enum Timer {
     Dial(UserIndex),
     Resend(UserIndex),
     Reopen(UserIndex),
+    Mark(UserIndex),
+    Presence(UserIndex),
+    Read(UserIndex),
 }
 
 #[derive(Debug)]
 pub(super) struct User {
     pub(super) link: Link,
     pub(super) views: Vec<View>,
-    pub(super) requests: Requests,
+    /// Requests without a reply yet.
+    pub(super) in_flight: usize,
     pub(super) outbox: Outbox,
-    /// Dials that failed in a row.
-    failures: u32,
-    /// When the server wants a drained link back, ms from its end.
-    window: Option<(u32, u32)>,
+    pub(super) person: Person,
+    backoff: Backoff,
     /// Wanted: dial again when it ends.
     wanted: bool,
 }
@@ -93,11 +108,8 @@ pub(super) enum Link {
     Up,
 }
 
-/// Least and greatest wait before another dial, ms, and the bound while a restart may be under
-/// way: all must be back within 4 s of a server's listening again.
-const REDIAL_LEAST_MS: u64 = 50;
-const REDIAL_FIRST_MS: u64 = 250;
-const REDIAL_MOST_MS: u64 = 2_500;
+/// Time after a segment for its last posts to arrive, before its figures are looked at.
+const SETTLE: Duration = Duration::from_millis(200);
 /// Least wait before what was refused for the moment is tried again.
 const RETRY_LEAST: Duration = Duration::from_millis(100);
 
@@ -127,6 +139,13 @@ impl World {
             up: 0,
             joined: 0,
             timers: BinaryHeap::new(),
+            by_id: (0..)
+                .zip(&spec.ledger.senders)
+                .map(|(index, sender)| (sender.user, index))
+                .collect(),
+            presence_seen: HashMap::new(),
+            habits: spec.habits,
+            churning: false,
             to_dial: VecDeque::new(),
             dialing: 0,
             dials: spec.dials.max(1),
@@ -151,9 +170,20 @@ impl World {
         }
     }
 
+    /// From now on a user that is in leaves at once and comes again.
+    pub fn churn(&mut self, on: bool) {
+        self.churning = on;
+    }
+
     /// The plan begins.
     pub fn begin(&mut self, now: Instant) {
         self.start = Some(now);
+        self.begin_habits(now);
+    }
+
+    /// Nothing more of the plan is sent; what was sent is still waited for.
+    pub fn cut(&mut self) {
+        self.ledger.plan = self.ledger.plan.first(self.next_post).into();
     }
 
     /// A user is connected and entered.
@@ -164,9 +194,15 @@ impl World {
             self.tally.connect.record_ns(nanos(now - since));
         }
         state.link = Link::Up;
-        state.failures = 0;
+        state.backoff.connected(now);
         self.up += 1;
-        self.open_rooms(user, now);
+        self.tally.entered += 1;
+        if state.views.is_empty() {
+            self.joined += 1;
+        }
+        if self.churning {
+            self.out.push(Output::Close(user));
+        }
         self.dial_next(now);
     }
 
@@ -177,21 +213,22 @@ impl World {
             Link::Down => return,
             Link::Dialing { .. } => {
                 self.dialing -= 1;
-                state.failures += 1;
                 self.tally.dial_failed(reason);
             }
             Link::Up => {
                 self.up -= 1;
                 self.joined -= usize::from(state.is_joined());
-                self.tally.links_lost += u64::from(state.wanted);
+                self.tally.links_lost += u64::from(state.wanted && !self.churning);
             }
         }
         state.link = Link::Down;
         state.views.iter_mut().for_each(View::close);
-        state.requests = Requests::default();
+        state.in_flight = 0;
         state.outbox.back_to_start();
-        if state.wanted {
-            let wait = state.redial_after(&mut self.random);
+        if self.churning {
+            self.to_dial.push_back(user);
+        } else if state.wanted {
+            let wait = state.backoff.lost(now, &mut self.random);
             self.timers.push(Reverse((now + wait, Timer::Dial(user))));
         }
         self.dial_next(now);
@@ -201,27 +238,32 @@ impl World {
     pub fn on_go_away(&mut self, user: UserIndex, go_away: &GoAway) {
         // The link stays until the server ends it: replies on their way still count.
         let state = &mut self.users[user as usize];
-        state.window = Some((go_away.retry_min_ms, go_away.retry_max_ms));
+        state
+            .backoff
+            .retry_window(go_away.retry_min_ms, go_away.retry_max_ms);
     }
 
-    /// A frame of the push or command stream. `at`: when it was read.
-    pub fn on_frame(&mut self, user: UserIndex, frame: Frame, at: Instant) {
+    /// A frame that nobody asked for. `at`: when it was read.
+    pub fn on_push(&mut self, user: UserIndex, frame: Frame, at: Instant) {
         match frame.header.kind {
             Kind::ROOM_BATCH => self.on_batch(user, frame, at),
-            Kind::BEHIND => self.on_behind(user, &frame, at),
-            _ if frame.header.request != 0 => self.on_reply(user, &frame, at),
+            Kind::BEHIND => self.on_behind(user, &frame),
             // Heads and user entries are of no concern to a load.
             _ => {}
         }
     }
 
-    fn on_reply(&mut self, user: UserIndex, frame: &Frame, at: Instant) {
+    /// The reply to what was asked at `since`.
+    pub fn on_reply(
+        &mut self,
+        user: UserIndex,
+        asked: Asked,
+        since: Instant,
+        frame: &Frame,
+        at: Instant,
+    ) {
         let state = &mut self.users[user as usize];
-        let Some((asked, since)) = state.requests.answered(frame.header.request) else {
-            return self
-                .tally
-                .error("received a reply to nothing that was asked");
-        };
+        state.in_flight = state.in_flight.saturating_sub(1);
         if frame.header.kind == Kind::REFUSED {
             match frame.open::<Refusal>() {
                 Ok(refusal) => self.on_refused(user, asked, &refusal, at),
@@ -231,11 +273,24 @@ impl World {
         }
         match asked {
             Asked::Post(post) => self.on_posted(user, post, frame, at),
-            Asked::Open(view) => self.on_opened(user, view, frame, since, at),
+            Asked::Open(view) => self.on_opened(user, view, frame, at),
             Asked::Changes(view) => self.on_changes(user, view, frame, at),
             Asked::Page(view) => self.on_page(user, view, frame, at),
-            Asked::Read(kind) => self.tally.read(kind, nanos(at - since)),
+            Asked::Read(kind) => self.on_read(user, kind, nanos(at - since)),
             Asked::Courtesy => {}
+        }
+    }
+
+    /// A request that the link did not take.
+    pub fn on_not_asked(&mut self, user: UserIndex, asked: Asked, reason: &str, now: Instant) {
+        self.tally
+            .error(format!("a request was not taken: {reason}"));
+        let state = &mut self.users[user as usize];
+        state.in_flight = state.in_flight.saturating_sub(1);
+        if let Asked::Post(post) = asked {
+            state.outbox.back_to(post);
+            self.timers
+                .push(Reverse((now + RETRY_LEAST, Timer::Resend(user))));
         }
     }
 
@@ -255,11 +310,12 @@ impl World {
                     self.tally.fates[post as usize].refused = true;
                 }
             }
-            Asked::Open(_) | Asked::Changes(_) | Asked::Page(_) => {
+            Asked::Open(view) | Asked::Changes(view) | Asked::Page(view) => {
                 self.tally.refused("a room", refusal);
+                self.users[user as usize].views[view].stage = Stage::Closed;
                 self.timers.push(Reverse((at + wait, Timer::Reopen(user))));
             }
-            Asked::Read(kind) => self.tally.refused(kind, refusal),
+            Asked::Read(kind) => self.tally.refused(kind.name(), refusal),
             Asked::Courtesy => self.tally.refused("a courtesy", refusal),
         }
     }
@@ -277,12 +333,15 @@ impl World {
                     self.dial_next(now);
                 }
                 Timer::Resend(user) => {
-                    self.send_posts(user, now);
+                    self.send_posts(user);
                 }
                 Timer::Reopen(user) if self.users[user as usize].link == Link::Up => {
-                    self.open_rooms(user, now);
+                    self.open_rooms(user);
                 }
                 Timer::Reopen(_) => {}
+                Timer::Mark(user) => self.mark(user, now),
+                Timer::Presence(user) => self.change_presence(user, now),
+                Timer::Read(user) => self.read(user, now),
             }
         }
         self.post_due(now);
@@ -327,6 +386,17 @@ impl World {
         self.joined
     }
 
+    /// Segments whose posts are due no more, and had a moment to arrive.
+    pub fn segments_over(&self, now: Instant) -> usize {
+        let Some(start) = self.start else {
+            return 0;
+        };
+        let elapsed = nanos(now.saturating_duration_since(start));
+        let over = |to_ns: u64| elapsed >= to_ns + SETTLE.as_nanos() as u64;
+        let segments = &self.ledger.plan.segments;
+        segments.iter().take_while(|it| over(it.to_ns)).count()
+    }
+
     fn dial_next(&mut self, now: Instant) {
         while self.dialing < self.dials
             && let Some(user) = self.to_dial.pop_front()
@@ -335,16 +405,21 @@ impl World {
             if state.link == Link::Down && state.wanted {
                 state.link = Link::Dialing { since: now };
                 self.dialing += 1;
-                self.out.push(Output::Dial(user));
+                let rooms = self.rooms_to_open(user);
+                self.out.push(Output::Dial(user, rooms));
             }
         }
     }
 
-    /// Asks for something on a user's link.
-    pub(super) fn ask<T: Body>(&mut self, user: UserIndex, asked: Asked, body: &T, now: Instant) {
-        let request = self.users[user as usize].requests.ask(asked, now);
-        self.out
-            .push(Output::Send(user, frame::encode(request, body)));
+    /// Asks for something on a user's link, if the link takes more; whether it does.
+    pub(super) fn ask(&mut self, user: UserIndex, asked: Asked, question: Question) -> bool {
+        let state = &mut self.users[user as usize];
+        if state.link != Link::Up || state.in_flight >= REQUESTS_IN_FLIGHT {
+            return false;
+        }
+        state.in_flight += 1;
+        self.out.push(Output::Ask(user, asked, question));
+        true
     }
 }
 
@@ -353,26 +428,12 @@ impl User {
         Self {
             link: Link::Down,
             views: rooms.into_iter().map(View::new).collect(),
-            requests: Requests::default(),
+            in_flight: 0,
             outbox: Outbox::default(),
-            failures: 0,
-            window: None,
+            person: Person::default(),
+            backoff: Backoff::new(),
             wanted: false,
         }
-    }
-
-    /// How long to wait before the next dial: full jitter below a ceiling that doubles, or what
-    /// the server asked for.
-    fn redial_after(&mut self, random: &mut ChaCha8Rng) -> Duration {
-        use rand::Rng;
-        let (least, most) = match self.window.take() {
-            Some((least, most)) => (u64::from(least), u64::from(most.max(least))),
-            None => {
-                let ceiling = REDIAL_FIRST_MS << self.failures.min(8);
-                (REDIAL_LEAST_MS, ceiling.min(REDIAL_MOST_MS))
-            }
-        };
-        Duration::from_millis(random.random_range(least..=most))
     }
 }
 

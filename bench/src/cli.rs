@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use parlor_protocol::link::JoinLink;
+
+use crate::bare::BareOptions;
+use crate::scenario::Remote;
+use crate::shape::{Scenario, Shape};
+
+/// Users and rooms that one run may have.
+const USERS: u32 = 100_000;
+
+/// Loads a Parlor server with virtual users and checks every delivery.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit status: 0 passed, 1 a line was missed or something lost, 2 could not run."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario and give a verdict
+    Run(Box<RunOptions>),
+    /// The floor: a fan-out server without an application
+    #[command(hide = true)]
+    BareServer(BareOptions),
+}
+
+/// Without --server it starts parlor-server as a process of its own, on a temporary folder.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[arg(value_enum)]
+    pub scenario: Scenario,
+    /// Virtual users; each scenario has its own usual number
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(USERS)))]
+    pub users: Option<u32>,
+    /// Rooms that the users are spread over
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(USERS)))]
+    pub rooms: Option<u32>,
+    /// Messages per second, of all together
+    #[arg(long, value_name = "MSG_PER_S")]
+    pub rate: Option<f64>,
+    /// Length of the measured window
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
+    /// Time under load before it
+    #[arg(long, value_name = "S")]
+    pub warmup: Option<f64>,
+    /// Decides who sends when; the same seed plans the same load
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Add markers, typing, presence, users that only receive, and ten users that read
+    #[arg(long)]
+    pub realistic: bool,
+    /// Hold the run against the measured peers instead of the promises
+    #[arg(long)]
+    pub targets: bool,
+    /// storm: count whole handshakes, so many links under way at one time
+    #[arg(long, value_name = "LINKS", num_args = 0..=1, default_missing_value = "64",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub repeat: Option<u32>,
+    /// A server elsewhere
+    #[arg(long, value_name = "LINK", requires = "accounts")]
+    pub server: Option<JoinLink>,
+    /// Accounts on it, from `parlor-server bench prepare`
+    #[arg(long, value_name = "FILE")]
+    pub accounts: Option<PathBuf>,
+    /// replay: the log, one message a line: seconds, tab, nick, tab, text
+    #[arg(long, value_name = "FILE.tsv[.gz]")]
+    pub corpus: Option<PathBuf>,
+    /// replay: messages of the log
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
+    pub messages: Option<u32>,
+    /// Write the report as JSON; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the report as a page with plots
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Longest window and warm-up, s: a day.
+const LONGEST_S: f64 = 86_400.0;
+
+impl RunOptions {
+    /// The run that is asked for; an error says which option is at fault.
+    pub fn shape(&self) -> Result<Shape, String> {
+        let usual = Shape::usual(self.scenario);
+        let shape = Shape {
+            users: self.users.unwrap_or(usual.users),
+            rooms: self.rooms.unwrap_or(usual.rooms),
+            rate: self.rate.unwrap_or(usual.rate),
+            seconds: self.seconds.unwrap_or(usual.seconds),
+            warmup: self.warmup.unwrap_or(usual.warmup),
+            seed: self.seed.unwrap_or(usual.seed),
+            realistic: self.realistic,
+            repeat: self.repeat,
+            corpus: self.corpus.clone(),
+            messages: self.messages.unwrap_or(usual.messages),
+            scenario: self.scenario,
+        };
+        if shape.rooms > shape.users {
+            return Err(format!(
+                "--rooms {} is more than --users {}: every room needs somebody",
+                shape.rooms, shape.users
+            ));
+        }
+        if !(shape.rate.is_finite() && shape.rate >= 0.0) {
+            return Err("--rate is a number of messages per second".to_owned());
+        }
+        for (name, seconds) in [("--seconds", shape.seconds), ("--warmup", shape.warmup)] {
+            if !(0.0..=LONGEST_S).contains(&seconds) {
+                return Err(format!("{name} is from 0 to {LONGEST_S} seconds"));
+            }
+        }
+        if shape.scenario == Scenario::Replay && shape.rooms != 1 {
+            return Err("replay has one room".to_owned());
+        }
+        if shape.realistic && shape.scenario == Scenario::Bare {
+            return Err("bare has no application, so --realistic has nothing to ask".to_owned());
+        }
+        Ok(shape)
+    }
+
+    /// The server elsewhere, if one is meant.
+    pub fn remote(&self) -> Option<Remote> {
+        self.accounts.clone().map(|accounts| Remote {
+            link: self.server.clone(),
+            accounts,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn shape(arguments: &[&str]) -> Result<Shape, String> {
+        let line = ["parlor-bench", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(line)
+            .map_err(|error| error.to_string())?
+            .command
+        {
+            Command::Run(options) => options.shape(),
+            Command::BareServer(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_usual() {
+        let run = shape(&["many-rooms", "--users", "200"]).unwrap();
+        assert_eq!((run.users, run.rooms, run.rate), (200, 100, 1_000.0));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        for (arguments, word) in [
+            (&["one-room", "--rooms", "9", "--users", "3"][..], "--rooms"),
+            (&["one-room", "--rate", "NaN"], "--rate"),
+            (&["one-room", "--seconds=-1"], "--seconds"),
+            (&["nowhere"], "nowhere"),
+            (&["one-room", "--server", "parlor://h/j/c"], "--accounts"),
+        ] {
+            let error = shape(arguments).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

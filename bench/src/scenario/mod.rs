@@ -1,0 +1,91 @@
+//! The scenarios: what is done in which order, and what is made of it.
+
+mod figures;
+mod idle;
+mod limit;
+mod prepare;
+mod replay;
+mod restart;
+mod steady;
+mod storm;
+
+use crate::conduct::{ConductError, Interrupt};
+use crate::plan::PlanError;
+use crate::preflight::Unfit;
+use crate::report::{Note, Report};
+use crate::server::{Prepared, ServerError};
+use crate::shape::{Scenario, Shape};
+use crate::targets::{Table, judge};
+
+pub use prepare::Remote;
+pub use replay::CorpusError;
+
+/// Why a run could not be.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{0}")]
+    Unfit(#[from] Unfit),
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+    #[error("{0}")]
+    Server(#[from] ServerError),
+    #[error("{0}")]
+    Conduct(#[from] ConductError),
+    #[error("{0}")]
+    Corpus(#[from] CorpusError),
+    #[error("{0}")]
+    Remote(String),
+    #[error("{0} needs a server of its own; leave --server out")]
+    OwnServer(&'static str),
+}
+
+/// A report before it is judged.
+pub(crate) struct Findings {
+    report: Report,
+    server_is_here: bool,
+}
+
+/// Runs a scenario from preflight to verdict.
+pub async fn run(
+    shape: &Shape,
+    remote: Option<&Remote>,
+    table: Table,
+    interrupt: Interrupt,
+) -> Result<Report, RunError> {
+    let mut notes = crate::preflight::check(shape.accounts())?;
+    let prepared = prepare::prepare(shape, remote).await?;
+    let findings = match shape.scenario {
+        Scenario::OneRoom | Scenario::ManyRooms | Scenario::Bare => {
+            steady::run(shape, prepared, interrupt).await?
+        }
+        Scenario::Storm if shape.repeat.is_some() => {
+            storm::repeat(shape, prepared, interrupt).await?
+        }
+        Scenario::Storm => storm::run(shape, prepared, interrupt).await?,
+        Scenario::Idle => idle::run(shape, prepared, interrupt).await?,
+        Scenario::Limit => limit::run(shape, prepared, interrupt).await?,
+        Scenario::Restart => restart::run(shape, prepared, interrupt).await?,
+        Scenario::Replay => replay::run(shape, prepared, interrupt).await?,
+    };
+    let Findings {
+        mut report,
+        server_is_here,
+    } = findings;
+    notes.append(&mut report.notes);
+    report.notes = notes;
+    report.verdict = judge(table, shape, &report.figures, server_is_here);
+    Ok(report)
+}
+
+/// Whether this scenario must have a process that it may kill or look at.
+fn needs_own(shape: &Shape, prepared: &Prepared) -> Result<(), RunError> {
+    match prepared.server.pid() {
+        Some(_) => Ok(()),
+        None => Err(RunError::OwnServer(shape.scenario.name())),
+    }
+}
+
+/// A remark.
+fn remark(text: impl Into<String>) -> Note {
+    Note::Remark(text.into())
+}

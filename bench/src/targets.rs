@@ -1,0 +1,366 @@
+//! What a run is held against: the promises of acceptance, and the first bar of the measured peers.
+//!
+//! Both tables stand here and nowhere else. A line is asked only of a run that shows it: the same
+//! scenario with the users, rooms and rate that the promise names.
+
+use serde::Serialize;
+
+use crate::report::Figures;
+use crate::shape::{Scenario, Shape};
+
+/// Which table a run is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// The promises: missing one fails a release.
+    Acceptance,
+    /// The first bar over the measured peers.
+    Numbers,
+}
+
+/// One line of a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    pub line: String,
+    pub target: String,
+    pub figure: Option<f64>,
+    pub held: bool,
+}
+
+/// A bound on a figure, in the figure's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Bound {
+    AtMost(f64),
+    Below(f64),
+    AtLeast(f64),
+}
+
+/// What a line looks at.
+type Figure = fn(&Figures) -> Option<f64>;
+
+struct Target {
+    line: &'static str,
+    bound: Bound,
+    unit: &'static str,
+    figure: Figure,
+    /// Whether it needs the server's process on this machine.
+    local: bool,
+}
+
+const fn at_most(line: &'static str, bound: f64, unit: &'static str, figure: Figure) -> Target {
+    Target {
+        line,
+        bound: Bound::AtMost(bound),
+        unit,
+        figure,
+        local: false,
+    }
+}
+
+const fn below(line: &'static str, bound: f64, unit: &'static str, figure: Figure) -> Target {
+    Target {
+        bound: Bound::Below(bound),
+        ..at_most(line, bound, unit, figure)
+    }
+}
+
+const fn at_least(line: &'static str, bound: f64, unit: &'static str, figure: Figure) -> Target {
+    Target {
+        bound: Bound::AtLeast(bound),
+        ..at_most(line, bound, unit, figure)
+    }
+}
+
+const fn local(target: Target) -> Target {
+    Target {
+        local: true,
+        ..target
+    }
+}
+
+const MS: &str = "ms";
+const US: &str = "µs";
+const MB: &str = "MB";
+const KIB: &str = "KiB";
+
+const P50: Figure = |it| it.latency_ms.p50;
+const P95: Figure = |it| it.latency_ms.p95;
+const P99: Figure = |it| it.latency_ms.p99;
+const ACK_P50: Figure = |it| it.ack_ms.p50;
+const ACK_P95: Figure = |it| it.ack_ms.p95;
+const ACK_P99: Figure = |it| it.ack_ms.p99;
+const CPU_US: Figure = |it| it.cpu_us_per_delivery;
+const CPU_SHARE: Figure = |it| it.cpu_share.map(|share| share * 100.0);
+const RSS_MB: Figure = |it| it.rss_peak_bytes.map(|bytes| bytes as f64 / 1e6);
+const RSS_LINK: Figure = |it| it.rss_per_link_bytes.map(|bytes| bytes / 1024.0);
+const ALL_IN: Figure = |it| it.connect_all_ms;
+const WRONG: Figure = |it| Some((it.lost + it.duplicated + it.out_of_order) as f64);
+const ERRORS: Figure = |it| Some(it.errors as f64);
+const REFUSED: Figure = |it| Some(it.refused_links as f64);
+
+/// Asked of every run.
+const ALWAYS: [Target; 2] = [
+    at_most("nothing lost, doubled or out of order", 0.0, "", WRONG),
+    at_most("no errors", 0.0, "", ERRORS),
+];
+
+/// The lines that a run of this shape is held against.
+fn targets(table: Table, shape: &Shape) -> Vec<Target> {
+    let mut lines = Vec::from(ALWAYS);
+    lines.extend(match table {
+        Table::Acceptance => acceptance(shape),
+        Table::Numbers => numbers(shape),
+    });
+    if shape.realistic && table == Table::Acceptance {
+        lines.extend(realistic(shape));
+    }
+    lines
+}
+
+fn acceptance(shape: &Shape) -> Vec<Target> {
+    match shape.scenario {
+        Scenario::OneRoom if shape.is(1_000, 1, 200.0) => vec![
+            below("A1 p50", 30.0, MS, P50),
+            below("A1 p95", 80.0, MS, P95),
+            below("A1 p99", 150.0, MS, P99),
+            local(below("C5 database query p95", 50.0, MS, |it| {
+                it.db_query_ms.p95
+            })),
+        ],
+        Scenario::ManyRooms if shape.is(1_000, 100, 1_000.0) => vec![
+            below("A2 p50", 30.0, MS, P50),
+            below("A2 p95", 80.0, MS, P95),
+            local(below("C5 database query p95", 50.0, MS, |it| {
+                it.db_query_ms.p95
+            })),
+            local(below("D9 memory", 512.0, MB, RSS_MB)),
+            local(below("D9 CPU", 70.0, "% of a core", CPU_SHARE)),
+            local(below("D9 database connections", 40.0, "", |it| {
+                it.db_connections.map(|count| count as f64)
+            })),
+        ],
+        Scenario::Storm if shape.repeat.is_none() => {
+            vec![at_most("A4 links refused or dropped", 0.0, "", REFUSED)]
+        }
+        Scenario::Restart => vec![below("D2 all back", 5_000.0, MS, ALL_IN)],
+        _ => Vec::new(),
+    }
+}
+
+/// A9: by kind, all of them uncached until there is a cache.
+fn realistic(shape: &Shape) -> Vec<Target> {
+    let mut lines = vec![
+        below("A9 page p50", 50.0, MS, |it| it.read("page").p50),
+        below("A9 page p95", 200.0, MS, |it| it.read("page").p95),
+        below("A9 page p99", 500.0, MS, |it| it.read("page").p99),
+        below("A9 people p50", 30.0, MS, |it| it.read("people").p50),
+        below("A9 people p95", 100.0, MS, |it| it.read("people").p95),
+        below("A9 people p99", 300.0, MS, |it| it.read("people").p99),
+        below("A9 rooms p50", 40.0, MS, |it| it.read("rooms").p50),
+        below("A9 rooms p95", 150.0, MS, |it| it.read("rooms").p95),
+        below("A9 rooms p99", 400.0, MS, |it| it.read("rooms").p99),
+        below("A9 acknowledged p50", 100.0, MS, ACK_P50),
+        below("A9 acknowledged p95", 300.0, MS, ACK_P95),
+        below("A9 acknowledged p99", 700.0, MS, ACK_P99),
+        below("A9 join p50", 20.0, MS, |it| it.join_ms.p50),
+        below("A9 join p95", 50.0, MS, |it| it.join_ms.p95),
+        below("A9 join p99", 100.0, MS, |it| it.join_ms.p99),
+    ];
+    // Above this many on screen presence comes as counts only.
+    if shape.users / shape.rooms.max(1) <= parlor_protocol::limit::PRESENCE_PEOPLE as u32 {
+        lines.extend([
+            below("A9 presence p50", 15.0, MS, |it| it.presence_ms.p50),
+            below("A9 presence p95", 40.0, MS, |it| it.presence_ms.p95),
+            below("A9 presence p99", 80.0, MS, |it| it.presence_ms.p99),
+        ]);
+    }
+    lines
+}
+
+fn numbers(shape: &Shape) -> Vec<Target> {
+    match shape.scenario {
+        Scenario::OneRoom if shape.is(1_000, 1, 200.0) => vec![
+            at_most("one-room p50", 15.0, MS, P50),
+            at_most("one-room p95", 30.0, MS, P95),
+            at_most("one-room p99", 45.0, MS, P99),
+            local(at_most("one-room CPU a delivery", 3.5, US, CPU_US)),
+            local(at_most("one-room RSS", 120.0, MB, RSS_MB)),
+        ],
+        Scenario::OneRoom if shape.is(1_000, 1, 400.0) => vec![
+            at_most("one-room at 400/s p99", 60.0, MS, P99),
+            local(at_most("one-room at 400/s CPU a delivery", 2.0, US, CPU_US)),
+        ],
+        Scenario::OneRoom if shape.is(500, 1, 100.0) => vec![
+            at_most("500 users p99", 35.0, MS, P99),
+            local(at_most("500 users CPU a delivery", 11.0, US, CPU_US)),
+        ],
+        Scenario::ManyRooms if shape.is(1_000, 100, 1_000.0) => vec![
+            at_most("many-rooms p50", 3.0, MS, P50),
+            at_most("many-rooms p95", 8.0, MS, P95),
+            at_most("many-rooms p99", 15.0, MS, P99),
+            at_most("many-rooms acknowledged p99", 15.0, MS, ACK_P99),
+            local(at_most("many-rooms CPU a delivery", 25.0, US, CPU_US)),
+        ],
+        Scenario::Limit if shape.users == 100 && shape.rooms == 1 => vec![at_least(
+            "100 users in one room, deliveries held",
+            400_000.0,
+            "/s",
+            |it| it.deliveries_per_s,
+        )],
+        Scenario::Idle => idle(shape),
+        Scenario::Storm => storm(shape),
+        Scenario::Restart => vec![
+            at_most("all back after SIGTERM", 3_000.0, MS, |it| {
+                it.back_after_term_ms
+            }),
+            at_most("all back after kill -9", 4_000.0, MS, |it| {
+                it.back_after_kill_ms
+            }),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn idle(shape: &Shape) -> Vec<Target> {
+    let mut lines = vec![local(at_most("idle RSS a link", 40.0, KIB, RSS_LINK))];
+    if shape.users == 1_000 {
+        lines.push(local(at_most(
+            "1,000 silent links CPU",
+            3.0,
+            "% of a core",
+            CPU_SHARE,
+        )));
+    }
+    lines
+}
+
+fn storm(shape: &Shape) -> Vec<Target> {
+    if shape.repeat.is_some() {
+        return vec![local(at_least(
+            "handshakes a second and core",
+            2_500.0,
+            "/s",
+            |it| it.handshakes_per_core_s,
+        ))];
+    }
+    let mut lines = vec![at_most("storm refused", 0.0, "", REFUSED)];
+    match shape.users {
+        500 => lines.push(at_most("500 at once all in", 700.0, MS, ALL_IN)),
+        1_000 => lines.push(at_most("1,000 at once all in", 1_200.0, MS, ALL_IN)),
+        _ => {}
+    }
+    lines
+}
+
+/// Judges a run. `server_is_here`: whether the server's process could be looked at.
+pub fn judge(table: Table, shape: &Shape, figures: &Figures, server_is_here: bool) -> Vec<Judged> {
+    targets(table, shape)
+        .into_iter()
+        .filter(|target| server_is_here || !target.local)
+        .map(|target| target.judge(figures))
+        .collect()
+}
+
+impl Target {
+    /// A figure that is not known is not held: silence proves nothing.
+    fn judge(&self, figures: &Figures) -> Judged {
+        let figure = (self.figure)(figures);
+        let (sign, bound) = match self.bound {
+            Bound::AtMost(bound) => ("≤", bound),
+            Bound::Below(bound) => ("<", bound),
+            Bound::AtLeast(bound) => ("≥", bound),
+        };
+        let held = figure.is_some_and(|figure| match self.bound {
+            Bound::AtMost(bound) => figure <= bound,
+            Bound::Below(bound) => figure < bound,
+            Bound::AtLeast(bound) => figure >= bound,
+        });
+        Judged {
+            line: self.line.to_owned(),
+            target: format!("{sign} {bound} {}", self.unit)
+                .trim_end()
+                .to_owned(),
+            figure,
+            held,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_room() -> Shape {
+        Shape {
+            scenario: Scenario::OneRoom,
+            users: 1_000,
+            rooms: 1,
+            rate: 200.0,
+            ..Shape::usual(Scenario::OneRoom)
+        }
+    }
+
+    fn judged(figures: &Figures, line: &str) -> Judged {
+        judge(Table::Numbers, &one_room(), figures, true)
+            .into_iter()
+            .find(|judged| judged.line == line)
+            .unwrap()
+    }
+
+    #[test]
+    fn a_figure_at_its_bound_is_held_and_one_above_is_not() {
+        let mut figures = Figures::default();
+        figures.latency_ms.p50 = Some(15.0);
+        assert!(judged(&figures, "one-room p50").held);
+        figures.latency_ms.p50 = Some(15.1);
+        let missed = judged(&figures, "one-room p50");
+        assert_eq!((missed.held, missed.target.as_str()), (false, "≤ 15 ms"));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_held() {
+        assert!(!judged(&Figures::default(), "one-room p99").held);
+    }
+
+    #[test]
+    fn one_lost_delivery_fails_under_either_table() {
+        let figures = Figures {
+            lost: 1,
+            ..Figures::default()
+        };
+        for table in [Table::Acceptance, Table::Numbers] {
+            assert!(!judge(table, &one_room(), &figures, true)[0].held);
+        }
+    }
+
+    #[test]
+    fn lines_of_the_process_are_left_out_for_a_server_elsewhere() {
+        let here = judge(Table::Numbers, &one_room(), &Figures::default(), true);
+        let elsewhere = judge(Table::Numbers, &one_room(), &Figures::default(), false);
+        assert_eq!(here.len(), elsewhere.len() + 2);
+    }
+
+    #[test]
+    fn another_shape_is_held_to_the_common_lines_only() {
+        let shape = Shape {
+            users: 20,
+            ..one_room()
+        };
+        let lines = judge(Table::Acceptance, &shape, &Figures::default(), true);
+        assert_eq!(lines.len(), ALWAYS.len());
+    }
+
+    #[test]
+    fn every_scenario_at_its_usual_shape_has_a_line_of_its_own_in_the_numbers() {
+        for scenario in [
+            Scenario::OneRoom,
+            Scenario::ManyRooms,
+            Scenario::Storm,
+            Scenario::Idle,
+            Scenario::Limit,
+            Scenario::Restart,
+        ] {
+            let lines = targets(Table::Numbers, &Shape::usual(scenario));
+            assert!(lines.len() > ALWAYS.len(), "{scenario:?}");
+        }
+    }
+}
