@@ -107,6 +107,7 @@ impl DataFolder {
         let paths = Paths::of(folder);
         let lock = lock(&paths)?;
         close_to_others(folder).map_err(unusable)?;
+        remove_parts(folder).map_err(unusable)?;
         match read_version(&paths).map_err(unusable)? {
             None => {
                 write_private(&paths.version(), format!("{VERSION}\n").as_bytes())
@@ -188,6 +189,17 @@ fn is_bare(folder: &Path) -> io::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Removes what a backup or a restore that was cut off has left.
+fn remove_parts(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "part") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn close_to_others(folder: &Path) -> io::Result<()> {

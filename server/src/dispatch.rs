@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parlor_protocol::frame::{self, Frame, FrameError};
@@ -166,12 +166,14 @@ where
         return busy(core, to);
     };
     let runtime = core.runtime.clone();
+    let began = Instant::now();
     runtime.spawn(async move {
         let answer = match open(&frame) {
             Ok(request) => within(handler(core.clone(), who, request)).await,
             Err(refusal) => Err(refusal),
         };
         answer_with(&core, to, zstd, answer).await;
+        core.metrics.request_duration.observe(began.elapsed());
         drop(permit);
     });
 }

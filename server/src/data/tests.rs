@@ -66,7 +66,10 @@ fn a_folder_of_other_things_is_not_taken() {
 fn a_start_that_was_cut_off_does_not_stop_the_next() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("lock"), "").unwrap();
+    drop(DataFolder::create(place.path()).unwrap());
+    fs::write(place.path().join("backup-7.part"), "half").unwrap();
     DataFolder::create(place.path()).unwrap();
+    assert!(!place.path().join("backup-7.part").exists());
     let path = place.path().join("secret");
     fs::write(path.with_extension("new"), "half").unwrap();
     write_private(&path, b"whole").unwrap();

@@ -107,30 +107,18 @@ metrics! {
     request_duration: Histogram = "parlor_request_duration_seconds";
     /// Messages committed.
     messages_sent: Counter = "parlor_messages_sent_total";
-    /// Messages written to links: one for each message and reader.
-    deliveries: Counter = "parlor_deliveries_total";
-    /// Time from the commit of a message to the write to its readers' links.
-    delivery_time: Histogram = "parlor_delivery_time_seconds";
-    /// Batch frames written to links.
-    batches: Counter = "parlor_batches_total";
-    /// Bytes handed to links, before QUIC and TLS.
-    bytes_out: Counter = "parlor_link_sent_bytes_total";
-    /// Bytes read from links, after QUIC and TLS.
-    bytes_in: Counter = "parlor_link_received_bytes_total";
+    /// Batches queued for links: one for each batch and reader.
+    deliveries: Counter = "parlor_batch_deliveries_total";
     /// Writes of the flusher to one link.
     flushes: Counter = "parlor_flushes_total";
     /// How late the flusher's ticks come.
     loop_lag: Histogram = "parlor_flusher_lag_seconds";
     /// Times that a slow link lost its queue and was told so.
     slow_links: Counter = "parlor_links_behind_total";
-    /// Volatile signals dropped.
-    signals_dropped: Counter = "parlor_signals_dropped_total";
     /// Duration of commits.
     commit_duration: Histogram = "parlor_commit_duration_seconds";
     /// Changes in one commit.
     commit_size: Sizes = "parlor_commit_changes";
-    /// Changes waiting for the committer.
-    commit_queue: Gauge = "parlor_commit_queue";
     /// Duration of database queries, by name.
     query_duration: ByName = "parlor_database_query_duration_seconds";
     /// Database connections that are open.
@@ -145,8 +133,6 @@ metrics! {
     ring_hits: Counter = "parlor_recent_hits_total";
     /// Resumes and pulls that needed the database.
     ring_misses: Counter = "parlor_recent_misses_total";
-    /// Requests refused by a rate limit.
-    rate_limited: Counter = "parlor_rate_limited_total";
     /// Times that a changed certificate file was taken.
     certificate_reloads: Counter = "parlor_certificate_reloads_total";
     /// Changed certificate files that could not be used.

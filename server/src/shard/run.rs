@@ -119,6 +119,7 @@ async fn accept(shard: &Rc<Shard>, endpoint: &Endpoint) {
         match admit(shard, &pending, half_open, links, draining) {
             Admit::Yes => {
                 shard.step(|state| state.half_open += 1);
+                shard.core.metrics.half_open.add(1);
                 shard.core.metrics.handshakes.add(1);
                 spawn_local(serve::serve(shard.clone(), pending));
             }

@@ -41,6 +41,7 @@ type Go = Result<(), End>;
 pub(super) async fn serve(shard: Rc<Shard>, pending: Pending) {
     let connection = timeout(HANDSHAKE, pending.complete()).await.ok().flatten();
     shard.step(|state| state.half_open -= 1);
+    shard.core.metrics.half_open.add(-1);
     let Some(connection) = connection else { return };
     let at = shard.step(|state| state.add(connection.clone()));
     let task = LinkTask {

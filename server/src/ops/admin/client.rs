@@ -2,17 +2,21 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::{Admin, Answer, Command};
 
 /// Longest answer, bytes: a page of accounts is a hundredth.
 const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// Longest wait for an answer: a little more than the server takes for anything.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3700);
 
 /// Why the running server cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +78,8 @@ impl Client {
 #[async_trait]
 impl Admin for Client {
     async fn run(&self, command: Command) -> Result<Answer, String> {
-        match self.ask(&command).await {
+        let answered = timeout(ANSWER_WITHIN, self.ask(&command)).await;
+        match answered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(Reply::Ok(answer)) => Ok(answer),
             Ok(Reply::Error(text)) => Err(text),
             Err(error) => Err(format!(
