@@ -25,11 +25,14 @@ use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents};
 use super::probe::{Action, Attention};
 use super::target::Target;
 use course::Course;
-use watch::Watch;
+use watch::{Clocks, Watch};
 
 /// How long a redial waits for a first sound while the outage is young: just behind the third first
 /// packet (0, 0.6 and 1.8 s), so that a server which is back is found within the longest pause.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How often a client without a link looks whether its machine slept: a pause from before says
+/// nothing after.
+const WAKE_SAMPLE: Duration = Duration::from_secs(2);
 /// Failures in a row from which a dial waits as long as the first one: a slow network, not a restart.
 const PATIENT_AFTER: u32 = 8;
 
@@ -68,6 +71,7 @@ pub struct Supervisor<F> {
     /// Told before anything else; at most a handful, see [`Supervisor::tell_state`].
     told: VecDeque<SupervisorEvent>,
     state: LinkState,
+    clocks: Clocks,
 }
 
 type Dialling = Pin<Box<dyn Future<Output = Result<Connected, ConnectError>> + Send>>;
@@ -98,6 +102,7 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
             nodes: Vec::new(),
             told: VecDeque::new(),
             state: LinkState::Connecting,
+            clocks: Clocks::new(clock()),
         }
     }
 
@@ -116,7 +121,7 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
                     }
                 }
                 Woken::Dialled(result) => self.on_dialled(*result),
-                Woken::Due => self.watch(),
+                Woken::Due => self.look(),
             }
         }
     }
@@ -184,11 +189,11 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
     }
 
     async fn wait(&mut self) -> Woken {
-        let due = [
-            self.course.dial_at(),
-            self.current.as_ref().map(|it| it.watch.due()),
-        ];
-        let due = due.into_iter().flatten().min();
+        let look_at = match &self.current {
+            Some(current) => current.watch.due(),
+            None => clock() + WAKE_SAMPLE,
+        };
+        let due = self.course.dial_at().map_or(look_at, |at| at.min(look_at));
         let Self {
             current, dialling, ..
         } = self;
@@ -204,19 +209,13 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
                 None => pending().await,
             }
         };
-        let timer = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             // A busy link keeps no other waiting; and what arrived on it shows that it lives, so it
             // comes before any timer that doubts it.
             biased;
             dialled = dialled => Woken::Dialled(Box::new(dialled)),
             event = event => Woken::Event(event),
-            () = timer => Woken::Due,
+            () = sleep_until(due.into()) => Woken::Due,
         }
     }
 
@@ -296,9 +295,12 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
         }
     }
 
-    /// Looks after the live link.
-    fn watch(&mut self) {
+    /// Looks after the live link, or for a reason to dial sooner.
+    fn look(&mut self) {
         let now = clock();
+        if self.clocks.woke(now) {
+            self.course.start_anew(now);
+        }
         while let Some(action) = self
             .current
             .as_mut()

@@ -6,7 +6,7 @@ use parlor_protocol::Extensions;
 use parlor_protocol::hello::Ping;
 
 use crate::net::link::{Link, LinkEvent};
-use crate::net::probe::{Action, Attention, Probe};
+use crate::net::probe::{Action, Attention, Probe, WAKE_JUMP};
 
 /// How often a link that was asked is looked at: how much later than it came an answer is seen.
 const ASKED_SAMPLE: Duration = Duration::from_millis(50);
@@ -125,9 +125,46 @@ impl Watch {
     }
 }
 
+/// Notices that the machine slept: the wall clock went on and the monotonic one did not.
+#[derive(Debug)]
+pub(super) struct Clocks(Instant, Duration);
+
+impl Clocks {
+    pub(super) fn new(now: Instant) -> Self {
+        Self(now, wall())
+    }
+
+    /// Whether it slept since the last call.
+    pub(super) fn woke(&mut self, now: Instant) -> bool {
+        self.compare(now, wall())
+    }
+
+    fn compare(&mut self, now: Instant, wall: Duration) -> bool {
+        let passed = now.saturating_duration_since(self.0);
+        let asleep = wall.saturating_sub(self.1).saturating_sub(passed);
+        *self = Self(now, wall);
+        asleep > WAKE_JUMP
+    }
+}
+
 /// The wall clock since its epoch: unlike the other it goes on while the machine sleeps.
 fn wall() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_wall_clock_that_ran_ahead_is_a_wake_up() {
+        let (now, wall) = (Instant::now(), Duration::from_secs(1_000_000));
+        let second = Duration::from_secs(1);
+        let mut clocks = Clocks(now, wall);
+        assert!(!clocks.compare(now + second, wall + second));
+        assert!(clocks.compare(now + 2 * second, wall + 3_600 * second));
+        assert!(!clocks.compare(now + 3 * second, wall), "set back");
+    }
 }
