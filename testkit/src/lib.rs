@@ -5,8 +5,11 @@
 //! and the checker decide in plain structs with a seed or a record passed in; what
 //! touches sockets and files only moves bytes.
 
+pub mod ask;
 pub mod checker;
+pub mod device;
 pub mod port;
+pub mod process;
 pub mod relay;
 pub mod server;
 pub mod wait;
