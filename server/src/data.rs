@@ -9,9 +9,6 @@ use etcetera::BaseStrategy;
 
 /// Layout of the folder that this program writes. Raised when older programs could not use it.
 const VERSION: u32 = 1;
-/// Longest path of a Unix socket on every system that Parlor runs on, bytes.
-const SOCKET_PATH_BYTES: usize = 103;
-
 /// Where the folder is when nothing says otherwise: `$XDG_DATA_HOME/parlor-server`, or
 /// `/var/lib/parlor-server` for root.
 pub fn default_folder() -> PathBuf {
@@ -291,19 +288,9 @@ impl Paths {
         self.folder.join("owner.code")
     }
 
-    /// The administrator's socket: in the folder, or where that path is too long for a socket, in a
-    /// folder of the same user's under the system's temporary one.
+    /// The administrator's socket.
     pub fn admin_socket(&self) -> PathBuf {
-        use sha2::{Digest, Sha256};
-        let inside = self.folder.join("admin.sock");
-        if inside.as_os_str().len() <= SOCKET_PATH_BYTES {
-            return inside;
-        }
-        let whole = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
-        let digest = Sha256::digest(whole.as_os_str().as_encoded_bytes());
-        let name = data_encoding::HEXLOWER.encode(&digest[..8]);
-        let user = rustix::process::geteuid().as_raw();
-        PathBuf::from(format!("/tmp/parlor-server-{user}/{name}.sock"))
+        self.folder.join("admin.sock")
     }
 }
 

@@ -15,7 +15,7 @@ use crate::address::{Reach, reach};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::handler::invite::code_hash;
-use crate::key::{self, Identity, KeyError};
+use crate::key::{self, Identity, KeyError, Reloader};
 use crate::net::{self, EndpointError};
 use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
@@ -110,30 +110,23 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     .await?;
 
     let (stop, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
     let desk = Desk {
         live: node.core().clone(),
         ..desk
     };
+    let http_address = http.as_ref().and_then(|http| http.local_addr().ok());
+    let mut tasks = JoinSet::new();
     tasks.spawn(admin::serve(socket, Arc::new(desk), until(stopped.clone())));
-    if let Some(reloader) = identity.reloader(metrics.clone()) {
-        let stopped = until(stopped.clone());
-        tasks.spawn(async move {
-            tokio::select! {
-                () = reloader.run() => {}
-                () = stopped => {}
-            }
-        });
-    }
-    let mut http_address = None;
     if let Some(listener) = http {
-        http_address = listener.local_addr().ok();
         let operator = Operator {
-            metrics,
+            metrics: metrics.clone(),
             probe: Arc::new(Ready(node.core().clone())),
             token: config.http.metrics_token.clone(),
         };
-        tasks.spawn(http::serve(listener, operator, until(stopped)));
+        tasks.spawn(http::serve(listener, operator, until(stopped.clone())));
+    }
+    if let Some(reloader) = identity.reloader(metrics) {
+        tasks.spawn(watch_certificate(reloader, until(stopped)));
     }
     Ok(Server {
         node,
@@ -204,6 +197,13 @@ impl Server {
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, and the server with it.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn watch_certificate(reloader: Reloader, stopped: impl Future<Output = ()>) {
+    tokio::select! {
+        () = reloader.run() => {}
+        () = stopped => {}
+    }
 }
 
 /// Ready is a node whose database takes reads and writes.

@@ -94,15 +94,3 @@ fn a_folder_in_place_of_which_a_file_stands_is_a_clear_error() {
     let error = DataFolder::create(&path).unwrap_err().to_string();
     assert!(error.contains("give another one with --data"), "{error}");
 }
-
-#[test]
-fn the_socket_of_a_deep_folder_is_elsewhere_and_always_the_same() {
-    let short = Paths::of(Path::new("/srv/parlor"));
-    assert_eq!(short.admin_socket(), Path::new("/srv/parlor/admin.sock"));
-    let deep = Paths::of(&Path::new("/srv").join("x".repeat(120)));
-    let socket = deep.admin_socket();
-    assert!(socket.as_os_str().len() <= SOCKET_PATH_BYTES);
-    assert_eq!(socket, deep.admin_socket());
-    let other = Paths::of(&Path::new("/srv").join("y".repeat(120)));
-    assert_ne!(socket, other.admin_socket());
-}

@@ -11,6 +11,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::socket::ShortPath;
 use super::{Admin, Answer, Command};
 
 /// Longest answer, bytes: a page of accounts is a hundredth.
@@ -43,7 +44,11 @@ enum Reply {
 
 impl Client {
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
-        match UnixStream::connect(path).await {
+        let connect = async || {
+            let short = ShortPath::of(path)?;
+            UnixStream::connect(&short).await
+        };
+        match connect().await {
             Ok(stream) => Ok(Self {
                 stream: Mutex::new(BufReader::new(stream)),
             }),

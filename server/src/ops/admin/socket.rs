@@ -1,9 +1,10 @@
 //! The server's end of the administrator's socket.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, File};
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +47,8 @@ pub fn bind(path: &Path) -> Result<UnixListener, SocketError> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(path)?;
+        let short = ShortPath::of(path)?;
+        let listener = UnixListener::bind(&short)?;
         // Between the two lines its folder, which is closed to others, guards it.
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         Ok(listener)
@@ -57,22 +59,57 @@ pub fn bind(path: &Path) -> Result<UnixListener, SocketError> {
     })
 }
 
-/// Makes the socket's folder where it is not the data folder, and refuses one of somebody else's.
+/// Refuses a folder that others can enter.
 fn private_parent(path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent() else {
         return Ok(());
     };
-    match DirBuilder::new().mode(0o700).create(parent) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let metadata = fs::symlink_metadata(parent)?;
+    let metadata = fs::metadata(parent)?;
     let own = metadata.uid() == rustix::process::geteuid().as_raw();
-    if !metadata.is_dir() || !own || metadata.mode() & 0o077 != 0 {
+    if !own || metadata.mode() & 0o077 != 0 {
         let problem = "its folder is not this user's alone";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, problem));
     }
     Ok(())
+}
+
+/// Longest path of a Unix socket on every system that Parlor runs on, bytes.
+const PATH_BYTES: usize = 103;
+
+/// A socket's path, short enough for the kernel as long as this lives.
+pub(super) struct ShortPath {
+    path: PathBuf,
+    // The folder that the short path leads through.
+    _folder: Option<File>,
+}
+
+impl ShortPath {
+    /// A path that is too long is taken through its opened folder, where the system has a name for
+    /// that; elsewhere the kernel refuses it.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let (true, Some(parent), Some(name)) = (
+            path.as_os_str().len() > PATH_BYTES,
+            path.parent(),
+            path.file_name(),
+        ) else {
+            return Ok(Self {
+                path: path.to_owned(),
+                _folder: None,
+            });
+        };
+        let folder = File::open(parent)?;
+        let short = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        Ok(Self {
+            path: Path::new(&short).join(name),
+            _folder: Some(folder),
+        })
+    }
+}
+
+impl AsRef<Path> for ShortPath {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Answers tools until `stopped`; what is under way then is cut.
