@@ -43,19 +43,40 @@ pub fn long(text: &str) -> LongText {
 }
 
 pub fn put_text(room: RoomId, text: &str) -> PutText {
-    PutText { room, long: long(text), ext: EXT }
+    PutText {
+        room,
+        long: long(text),
+        ext: EXT,
+    }
 }
 
 pub fn get_text(room: RoomId, seq: u64) -> GetText {
-    GetText { room, timeline: Timeline::ROOM, seq, ext: EXT }
+    GetText {
+        room,
+        timeline: Timeline::ROOM,
+        seq,
+        ext: EXT,
+    }
 }
 
 pub fn page(room: RoomId, place: Place, seq: u64, limit: u16) -> GetPage {
-    GetPage { room, timeline: Timeline::ROOM, place, seq, limit, ext: EXT }
+    GetPage {
+        room,
+        timeline: Timeline::ROOM,
+        place,
+        seq,
+        limit,
+        ext: EXT,
+    }
 }
 
 pub fn open(room: RoomId, since: Option<u64>, page: u16) -> OpenRoom {
-    OpenRoom { room, since, page, ext: EXT }
+    OpenRoom {
+        room,
+        since,
+        page,
+        ext: EXT,
+    }
 }
 
 pub fn close(room: RoomId) -> CloseRoom {
@@ -63,7 +84,11 @@ pub fn close(room: RoomId) -> CloseRoom {
 }
 
 pub fn changes(room: RoomId, since: u64) -> GetChanges {
-    GetChanges { room, since, ext: EXT }
+    GetChanges {
+        room,
+        since,
+        ext: EXT,
+    }
 }
 
 pub fn sync_user(since: Option<u64>) -> SyncUser {
@@ -71,7 +96,12 @@ pub fn sync_user(since: Option<u64>) -> SyncUser {
 }
 
 pub fn mark(room: RoomId, seq: u64) -> Mark {
-    Mark { room, timeline: Timeline::ROOM, seq, ext: EXT }
+    Mark {
+        room,
+        timeline: Timeline::ROOM,
+        seq,
+        ext: EXT,
+    }
 }
 
 pub fn create_room(kind: RoomKind, name: &str) -> CreateRoom {
@@ -85,43 +115,91 @@ pub fn create_room(kind: RoomKind, name: &str) -> CreateRoom {
 }
 
 pub fn open_direct(with: UserId) -> OpenDirect {
-    OpenDirect { send_key: SendKey::new(), with, ext: EXT }
+    OpenDirect {
+        send_key: SendKey::new(),
+        with,
+        ext: EXT,
+    }
 }
 
 pub fn join(room: RoomId) -> JoinRoom {
-    JoinRoom { send_key: SendKey::new(), room: Some(room), name: String::new(), ext: EXT }
+    JoinRoom {
+        send_key: SendKey::new(),
+        room: Some(room),
+        name: String::new(),
+        ext: EXT,
+    }
 }
 
 pub fn join_by_name(name: &str) -> JoinRoom {
-    JoinRoom { send_key: SendKey::new(), room: None, name: name.to_owned(), ext: EXT }
+    JoinRoom {
+        send_key: SendKey::new(),
+        room: None,
+        name: name.to_owned(),
+        ext: EXT,
+    }
 }
 
 pub fn leave(room: RoomId) -> LeaveRoom {
-    LeaveRoom { send_key: SendKey::new(), room, ext: EXT }
+    LeaveRoom {
+        send_key: SendKey::new(),
+        room,
+        ext: EXT,
+    }
 }
 
 pub fn add(room: RoomId, user: UserId) -> AddMember {
-    AddMember { send_key: SendKey::new(), room, user, ext: EXT }
+    AddMember {
+        send_key: SendKey::new(),
+        room,
+        user,
+        ext: EXT,
+    }
 }
 
 pub fn remove(room: RoomId, user: UserId) -> RemoveMember {
-    RemoveMember { send_key: SendKey::new(), room, user, ext: EXT }
+    RemoveMember {
+        send_key: SendKey::new(),
+        room,
+        user,
+        ext: EXT,
+    }
 }
 
 pub fn set_role(room: RoomId, user: UserId, role: Role) -> SetRole {
-    SetRole { send_key: SendKey::new(), room, user, role, ext: EXT }
+    SetRole {
+        send_key: SendKey::new(),
+        room,
+        user,
+        role,
+        ext: EXT,
+    }
 }
 
 pub fn set_topic(room: RoomId, topic: &str) -> SetTopic {
-    SetTopic { send_key: SendKey::new(), room, topic: topic.to_owned(), ext: EXT }
+    SetTopic {
+        send_key: SendKey::new(),
+        room,
+        topic: topic.to_owned(),
+        ext: EXT,
+    }
 }
 
 pub fn rooms(after: &str, limit: u16) -> ListRooms {
-    ListRooms { after: after.to_owned(), limit, ext: EXT }
+    ListRooms {
+        after: after.to_owned(),
+        limit,
+        ext: EXT,
+    }
 }
 
 pub fn members(room: RoomId, after: Option<UserId>, limit: u16) -> ListMembers {
-    ListMembers { room, after, limit, ext: EXT }
+    ListMembers {
+        room,
+        after,
+        limit,
+        ext: EXT,
+    }
 }
 
 pub fn people(names: &[&str]) -> FindPeople {
@@ -134,7 +212,12 @@ pub fn people(names: &[&str]) -> FindPeople {
 
 /// `uses` 0: no bound. `life_ms` 0: the server's default.
 pub fn invite(rooms: Vec<RoomId>, uses: u32, life_ms: u64) -> CreateInvite {
-    CreateInvite { rooms, uses, life_ms, ext: EXT }
+    CreateInvite {
+        rooms,
+        uses,
+        life_ms,
+        ext: EXT,
+    }
 }
 
 pub fn revoke(session: SessionId) -> RevokeSession {
@@ -142,7 +225,11 @@ pub fn revoke(session: SessionId) -> RevokeSession {
 }
 
 pub fn change_password(old: &str, new: &str) -> ChangePassword {
-    ChangePassword { old: Password(old.to_owned()), new: Password(new.to_owned()), ext: EXT }
+    ChangePassword {
+        old: Password(old.to_owned()),
+        new: Password(new.to_owned()),
+        ext: EXT,
+    }
 }
 
 pub fn typing(room: RoomId, on: bool) -> Typing {

@@ -33,7 +33,12 @@ pub struct Device {
 
 impl Device {
     pub fn new(connected: Connected) -> Self {
-        let Connected { link, mut events, welcome, entered } = connected;
+        let Connected {
+            link,
+            mut events,
+            welcome,
+            entered,
+        } = connected;
         let (sender, received) = mpsc::channel(EVENTS);
         let reader = tokio::spawn(async move {
             loop {
@@ -44,7 +49,13 @@ impl Device {
                 }
             }
         });
-        Self { link, welcome, entered, events: received, reader }
+        Self {
+            link,
+            welcome,
+            entered,
+            events: received,
+            reader,
+        }
     }
 
     pub fn user(&self) -> UserId {

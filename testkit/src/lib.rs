@@ -6,8 +6,11 @@
 //! touches sockets and files only moves bytes.
 
 pub mod ask;
+pub mod chaos;
 pub mod checker;
+pub mod client;
 pub mod device;
+pub mod dump;
 pub mod port;
 pub mod process;
 pub mod relay;

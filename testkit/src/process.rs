@@ -199,7 +199,9 @@ impl ServerProcess {
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };
-        if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+        if let Some(id) = child
+            .id()
+            .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
         {
             rustix::process::kill_process(id, rustix::process::Signal::TERM)
                 .map_err(io::Error::from)?;
