@@ -61,7 +61,7 @@ pub struct RunOptions {
     /// Hold the run against the measured peers instead of the promises
     #[arg(long)]
     pub targets: bool,
-    /// storm: count whole handshakes, so many links under way at one time
+    /// storm, bare: count whole handshakes, so many links under way at one time
     #[arg(long, value_name = "LINKS", num_args = 0..=1, default_missing_value = "64",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub repeat: Option<u32>,

@@ -75,6 +75,16 @@ pub enum Seen {
     Interrupted,
 }
 
+impl Seen {
+    /// Of a wait that ends with a figure, or is broken off.
+    pub fn of(figure: Option<f64>) -> Self {
+        match figure {
+            Some(_) => Self::Done,
+            None => Self::Interrupted,
+        }
+    }
+}
+
 /// Everything at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Mark {
@@ -132,14 +142,31 @@ impl Conductor {
         }
     }
 
-    /// Brings users in and waits for all of them.
-    pub async fn connect(&mut self, users: u32, entering: Entering) -> Result<Seen, ConductError> {
-        self.load.tell(Command::Connect(0..users, entering)).await?;
+    /// Brings users in and waits for all of them; how long it took, ms, unless broken off.
+    pub async fn connect(
+        &mut self,
+        users: u32,
+        entering: Entering,
+    ) -> Result<Option<f64>, ConductError> {
+        let command = Command::Connect(0..users, entering);
         let within = CONNECT_WITHIN + CONNECT_EACH_1000 * (users / 1_000);
-        let seen = self
-            .watch(within, |reading, _| reading.all_joined_ms.is_some())
-            .await?;
-        match seen {
+        self.all_in(command, users, within).await
+    }
+
+    /// Says something after which all are to be in, and waits for it.
+    pub async fn all_in(
+        &mut self,
+        command: Command,
+        users: u32,
+        within: Duration,
+    ) -> Result<Option<f64>, ConductError> {
+        let wait = self.load.board.read().waits + 1;
+        self.load.tell(command).await?;
+        let all_in =
+            |reading: &Reading, _| reading.waits >= wait && reading.all_joined_ms.is_some();
+        match self.watch(within, all_in).await? {
+            Seen::Done => Ok(self.load.board.read().all_joined_ms),
+            Seen::Interrupted => Ok(None),
             Seen::Late => {
                 let reading = self.load.board.read();
                 Err(ConductError::NotAllIn {
@@ -149,7 +176,6 @@ impl Conductor {
                     errors: reading.errors,
                 })
             }
-            seen => Ok(seen),
         }
     }
 

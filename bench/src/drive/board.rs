@@ -18,7 +18,8 @@ pub struct Board {
     /// The worst 99th percentile of a segment that is over, µs, and its number.
     segment_p99_us: AtomicU64,
     segments_over: AtomicU64,
-    /// From the last call to connect until all hold their rooms, µs; 0: not yet.
+    /// How many waits for all to be in were asked for, and what the last one came to, µs; 0: not yet.
+    waits: AtomicU64,
     all_joined_us: AtomicU64,
     settled: AtomicBool,
 }
@@ -39,6 +40,8 @@ pub struct Reading {
     pub p99_ms: f64,
     pub segment_p99_ms: f64,
     pub segments_over: u64,
+    /// How many waits for all to be in have begun, and how long the last one took.
+    pub waits: u64,
     pub all_joined_ms: Option<f64>,
     pub settled: bool,
 }
@@ -61,6 +64,7 @@ impl Board {
         self.segments_over.store(reading.segments_over, Relaxed);
         self.all_joined_us
             .store(reading.all_joined_ms.map_or(0, us), Relaxed);
+        self.waits.store(reading.waits, Relaxed);
         self.settled.store(reading.settled, Relaxed);
     }
 
@@ -79,6 +83,7 @@ impl Board {
             p99_ms: ms(&self.p99_us),
             segment_p99_ms: ms(&self.segment_p99_us),
             segments_over: self.segments_over.load(Relaxed),
+            waits: self.waits.load(Relaxed),
             all_joined_ms: Some(ms(&self.all_joined_us)).filter(|ms| *ms > 0.0),
             settled: self.settled.load(Relaxed),
         }

@@ -24,6 +24,8 @@ pub(super) const EVENTS: usize = 16_384;
 const ROUND: usize = 256;
 /// How often the board is written, at least.
 const BOARD_EVERY: Duration = Duration::from_millis(50);
+/// How often it is looked whether all are back.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often it is looked whether all has arrived.
 const SETTLED_EVERY: Duration = Duration::from_millis(20);
 /// What sessions by password are called.
@@ -62,6 +64,18 @@ pub enum DriveError {
     Gone,
 }
 
+/// All being in, as it is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    users: usize,
+    /// What the time is counted from.
+    from: Instant,
+    /// Links made before do not count.
+    after: Option<Instant>,
+    /// When to look next: a look goes through all users.
+    look_at: Instant,
+}
+
 /// One user's link as the driver holds it.
 #[derive(Default)]
 struct Slot {
@@ -82,7 +96,9 @@ pub(super) struct Driver {
     slots: Vec<Slot>,
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
-    connecting: Option<(Instant, usize)>,
+    awaited: Option<Awaited>,
+    /// How many times all were waited for.
+    waits: u64,
     all_joined: Option<Duration>,
     outputs: Vec<Output>,
 }
@@ -106,7 +122,8 @@ impl Driver {
             entering: Entering::Resume,
             tell,
             told,
-            connecting: None,
+            awaited: None,
+            waits: 0,
             all_joined: None,
             outputs: Vec::new(),
         }
@@ -166,14 +183,14 @@ impl Driver {
         match command {
             Command::Connect(users, entering) => {
                 self.entering = entering;
-                self.connecting = Some((now, users.len()));
-                self.all_joined = None;
+                self.wait_for(users.len(), now, None);
                 self.world.connect(users, now);
             }
-            Command::AwaitAll(users) => {
-                self.connecting = Some((now, users));
-                self.all_joined = None;
-            }
+            Command::AwaitBack {
+                users,
+                ended,
+                listening,
+            } => self.wait_for(users, listening, Some(ended)),
             Command::Leave(users) => self.world.leave(users),
             Command::Churn(on) => self.world.churn(on),
             Command::Begin => self.world.begin(now),
@@ -183,13 +200,33 @@ impl Driver {
         self.act(now);
     }
 
+    fn wait_for(&mut self, users: usize, from: Instant, after: Option<Instant>) {
+        self.waits += 1;
+        self.all_joined = None;
+        self.awaited = Some(Awaited {
+            users,
+            from,
+            after,
+            look_at: from,
+        });
+    }
+
     /// Notes when everybody that was called is in.
     fn watch_joining(&mut self, now: Instant) {
-        if let Some((since, users)) = self.connecting
-            && self.world.joined() >= users
-        {
-            self.connecting = None;
-            self.all_joined = Some(now - since);
+        let Some(awaited) = &mut self.awaited else {
+            return;
+        };
+        let all = match awaited.after {
+            None => self.world.joined() >= awaited.users,
+            Some(_) if now < awaited.look_at => false,
+            Some(after) => {
+                awaited.look_at = now + LOOK_EVERY;
+                self.world.joined_since(after) >= awaited.users
+            }
+        };
+        if all {
+            self.all_joined = Some(now.saturating_duration_since(awaited.from));
+            self.awaited = None;
         }
     }
 
@@ -337,6 +374,7 @@ impl Driver {
                 .and_then(|it| it.latency.quantile_ms(0.99))
                 .unwrap_or_default(),
             segments_over: over as u64,
+            waits: self.waits,
             all_joined_ms: self.all_joined.map(|it| it.as_secs_f64() * 1e3),
             settled,
         }

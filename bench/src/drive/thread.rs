@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parlor_client_core::net::{Endpoint, Target, Trust};
 use parlor_protocol::link::JoinLink;
@@ -23,8 +24,13 @@ const COMMANDS: usize = 64;
 pub enum Command {
     /// Bring users in.
     Connect(Range<UserIndex>, Entering),
-    /// Measure from now until so many hold their rooms.
-    AwaitAll(usize),
+    /// Measure from when the server listened again until so many hold their rooms on links made
+    /// after it ended: an older one only seems alive.
+    AwaitBack {
+        users: usize,
+        ended: Instant,
+        listening: Instant,
+    },
     /// End links for good.
     Leave(Range<UserIndex>),
     /// Whoever is in leaves at once and comes again.

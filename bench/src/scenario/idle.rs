@@ -29,8 +29,8 @@ pub(super) async fn run(
     conductor.watch(CALM, |_, _| false).await?;
     let empty = conductor.mark().await;
     conductor.progress.phase("connect");
-    let mut seen = conductor.connect(shape.users, Entering::Resume).await?;
-    let connect_all_ms = conductor.load.board.read().all_joined_ms;
+    let connect_all_ms = conductor.connect(shape.users, Entering::Resume).await?;
+    let mut seen = conduct::Seen::of(connect_all_ms);
     if seen == conduct::Seen::Done {
         seen = conductor.watch(CALM, |_, _| false).await?;
     }

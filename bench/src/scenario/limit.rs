@@ -37,8 +37,8 @@ pub(super) async fn run(
     };
     let mut conductor = conductor(shape, prepared, plan.clone(), texts, interrupt)?;
     conductor.progress.phase("connect");
-    let mut seen = conductor.connect(shape.users, Entering::Resume).await?;
-    let connect_all_ms = conductor.load.board.read().all_joined_ms;
+    let connect_all_ms = conductor.connect(shape.users, Entering::Resume).await?;
+    let mut seen = conduct::Seen::of(connect_all_ms);
     let from = conductor.mark().await;
     if seen == conduct::Seen::Done {
         conductor.begin().await?;

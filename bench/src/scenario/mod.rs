@@ -55,11 +55,13 @@ pub async fn run(
     let mut notes = crate::preflight::check(shape.accounts())?;
     let prepared = prepare::prepare(shape, remote).await?;
     let findings = match shape.scenario {
+        Scenario::Storm | Scenario::Bare if shape.repeat.is_some() => {
+            storm::repeat(shape, prepared, interrupt).await?
+        }
+        // The floor of silence.
+        Scenario::Bare if shape.rate == 0.0 => idle::run(shape, prepared, interrupt).await?,
         Scenario::OneRoom | Scenario::ManyRooms | Scenario::Bare => {
             steady::run(shape, prepared, interrupt).await?
-        }
-        Scenario::Storm if shape.repeat.is_some() => {
-            storm::repeat(shape, prepared, interrupt).await?
         }
         Scenario::Storm => storm::run(shape, prepared, interrupt).await?,
         Scenario::Idle => idle::run(shape, prepared, interrupt).await?,

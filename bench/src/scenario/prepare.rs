@@ -108,7 +108,6 @@ pub(super) fn conductor(
         mut accounts,
     } = prepared;
     accounts.users.truncate(shape.accounts() as usize);
-    let at_once = matches!(shape.scenario, Scenario::Storm);
     let load = Load {
         server: Where {
             link: accounts.link.clone(),
@@ -117,10 +116,10 @@ pub(super) fn conductor(
         spec: Spec {
             ledger: ledger(&accounts, plan, texts),
             rooms_of: rooms_of(shape),
-            dials: match (at_once, shape.repeat) {
-                (true, Some(dials)) => dials as usize,
-                (true, None) => shape.users as usize,
-                (false, _) => DIALS,
+            dials: match (shape.repeat, shape.scenario) {
+                (Some(dials), _) => dials as usize,
+                (None, Scenario::Storm) => shape.users as usize,
+                (None, _) => DIALS,
             },
             seed: shape.seed,
             wall_ms: wall_ms(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::figures::{Seen, findings};
 use super::prepare::{conductor, steady_plan};
 use super::{Findings, RunError, remark};
-use crate::conduct::{self, ConductError, Conductor, Interrupt};
+use crate::conduct::{self, Conductor, Interrupt};
 use crate::drive::{Command, Entering};
 use crate::plan::Texts;
 use crate::server::{Prepared, Server, ServerError};
@@ -37,7 +37,8 @@ pub(super) async fn run(
     };
     let mut conductor = conductor(shape, prepared, plan.clone(), texts, interrupt)?;
     conductor.progress.phase("connect");
-    let mut seen = conductor.connect(shape.users, Entering::Resume).await?;
+    let all_in = conductor.connect(shape.users, Entering::Resume).await?;
+    let mut seen = conduct::Seen::of(all_in);
     let from = conductor.mark().await;
     let mut back = [None; 2];
     if seen == conduct::Seen::Done {
@@ -97,7 +98,6 @@ async fn restart(
         End::Term => "SIGTERM",
         End::Kill => "kill -9",
     });
-    let asked = Instant::now();
     match end {
         End::Term if !server.terminate().await => {
             let text = "the server did not end on SIGTERM in time".to_owned();
@@ -106,18 +106,14 @@ async fn restart(
         End::Term => {}
         End::Kill => server.kill().await,
     }
+    let ended = Instant::now();
     let listening = server.serve().await?;
     conductor.restarting = false;
-    let all = usize::try_from(shape.users).unwrap_or(usize::MAX);
-    let told = conductor.load.tell(Command::AwaitAll(all)).await;
-    told.map_err(ConductError::from)?;
-    let mut gone = false;
-    let seen = conductor
-        .watch(BACK_WITHIN, |reading, _| {
-            // After kill -9 links seem alive until they are asked.
-            gone |= reading.joined < all as u64 || asked.elapsed() > Duration::from_secs(5);
-            gone && reading.joined >= all as u64
-        })
-        .await?;
-    Ok((seen == conduct::Seen::Done).then(|| listening.elapsed().as_secs_f64() * 1e3))
+    let command = Command::AwaitBack {
+        users: shape.users as usize,
+        ended,
+        listening,
+    };
+    let back = conductor.all_in(command, shape.users, BACK_WITHIN).await;
+    Ok(back?)
 }

@@ -55,10 +55,10 @@ struct Window {
 
 async fn window(conductor: &mut Conductor, shape: &Shape, plan: &Plan) -> Result<Window, RunError> {
     conductor.progress.phase("connect");
-    let mut seen = conductor
+    let all_in = conductor
         .connect(shape.accounts(), Entering::Resume)
         .await?;
-    let connect_all_ms = conductor.load.board.read().all_joined_ms;
+    let mut seen = conduct::Seen::of(all_in);
     let from_s = plan
         .segments
         .iter()
@@ -79,7 +79,7 @@ async fn window(conductor: &mut Conductor, shape: &Shape, plan: &Plan) -> Result
     Ok(Window {
         from,
         to,
-        connect_all_ms,
+        connect_all_ms: all_in,
         broken: seen == conduct::Seen::Interrupted,
     })
 }

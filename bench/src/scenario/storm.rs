@@ -37,8 +37,8 @@ pub(super) async fn run(
     let mut conductor = conductor(shape, prepared, Plan::default(), TEXTS, interrupt)?;
     let from = conductor.mark().await;
     conductor.progress.phase("storm by session");
-    let mut seen = conductor.connect(shape.users, Entering::Resume).await?;
-    let connect_all_ms = conductor.load.board.read().all_joined_ms;
+    let connect_all_ms = conductor.connect(shape.users, Entering::Resume).await?;
+    let mut seen = conduct::Seen::of(connect_all_ms);
     let to = conductor.mark().await;
     let mut log_in = None;
     if by_password && seen == conduct::Seen::Done {
@@ -67,14 +67,13 @@ async fn storm_by_log_in(
     let users = shape.users.min(BY_LOG_IN);
     leave(conductor, shape.users).await?;
     conductor.progress.phase("storm by log-in");
-    let seen = conductor.connect(users, Entering::LogIn).await?;
-    let took = conductor.load.board.read().all_joined_ms;
+    let took = conductor.connect(users, Entering::LogIn).await?;
     let note = took.map(|ms| {
         remark(format!(
             "{users} at once by log-in: all in after {ms:.0} ms"
         ))
     });
-    Ok((note, seen))
+    Ok((note, conduct::Seen::of(took)))
 }
 
 async fn leave(conductor: &mut Conductor, users: u32) -> Result<(), RunError> {

@@ -51,20 +51,26 @@ pub(super) struct Person {
 impl World {
     pub(super) fn begin_habits(&mut self, now: Instant) {
         for (user, _) in self.habits.readers.clone() {
-            self.again(Timer::Read(user), now, READ_EVERY);
+            self.first(Timer::Read(user), now, READ_EVERY);
         }
         if !self.habits.lively {
             return;
         }
         for user in 0..self.users.len() as UserIndex {
             if !self.users[user as usize].views.is_empty() {
-                self.again(Timer::Mark(user), now, MARK_EVERY);
-                self.again(Timer::Presence(user), now, PRESENCE_EVERY);
+                self.first(Timer::Mark(user), now, MARK_EVERY);
+                self.first(Timer::Presence(user), now, PRESENCE_EVERY);
             }
         }
     }
 
-    /// At any instant of the time after now, so that users stay out of step.
+    /// At any instant of the time after now: users begin out of step.
+    fn first(&mut self, timer: Timer, now: Instant, within: Duration) {
+        let wait = within.mul_f64(self.random.random());
+        self.timers.push(Reverse((now + wait, timer)));
+    }
+
+    /// About so long after now, so that users stay out of step.
     fn again(&mut self, timer: Timer, now: Instant, within: Duration) {
         let wait = within.mul_f64(self.random.random_range(0.5..1.5));
         self.timers.push(Reverse((now + wait, timer)));

@@ -96,6 +96,8 @@ pub(super) struct User {
     pub(super) in_flight: usize,
     pub(super) outbox: Outbox,
     pub(super) person: Person,
+    /// When the present link came up.
+    came: Option<Instant>,
     backoff: Backoff,
     /// Wanted: dial again when it ends.
     wanted: bool,
@@ -194,6 +196,7 @@ impl World {
             self.tally.connect.record_ns(nanos(now - since));
         }
         state.link = Link::Up;
+        state.came = Some(now);
         state.backoff.connected(now);
         self.up += 1;
         self.tally.entered += 1;
@@ -213,7 +216,9 @@ impl World {
             Link::Down => return,
             Link::Dialing { .. } => {
                 self.dialing -= 1;
-                self.tally.dial_failed(reason);
+                if state.wanted {
+                    self.tally.dial_failed(reason);
+                }
             }
             Link::Up => {
                 self.up -= 1;
@@ -381,6 +386,13 @@ impl World {
         self.up
     }
 
+    /// Users that hold all their rooms on links made after an instant.
+    pub fn joined_since(&self, after: Instant) -> usize {
+        let since = |user: &&User| user.is_joined() && user.came.is_some_and(|came| came > after);
+        let up = self.users.iter().filter(|user| user.link == Link::Up);
+        up.filter(since).count()
+    }
+
     /// Users that hold all their rooms.
     pub fn joined(&self) -> usize {
         self.joined
@@ -431,6 +443,7 @@ impl User {
             in_flight: 0,
             outbox: Outbox::default(),
             person: Person::default(),
+            came: None,
             backoff: Backoff::new(),
             wanted: false,
         }
