@@ -132,8 +132,12 @@ pub(super) async fn repeat(
         .cpu_s
         .filter(|cpu_s| *cpu_s > 0.0)
         .map(|cpu_s| handshakes as f64 / cpu_s);
+    let per_core = match figures.handshakes_per_core_s {
+        Some(count) => format!(", {count:.0} a second and core of the server's"),
+        None => String::new(),
+    };
     findings.report.notes.push(remark(format!(
-        "{handshakes} handshakes with session check, {:.0} a second",
+        "{handshakes} handshakes with session check, {:.0} a second{per_core}",
         handshakes as f64 / shape.seconds
     )));
     Ok(findings)

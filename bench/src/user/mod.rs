@@ -7,6 +7,8 @@ mod posting;
 mod rooms;
 mod settle;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod view;
 mod waiting;
 mod world;
