@@ -33,7 +33,7 @@ const BATCH_TEXT_BYTES: usize = 128 * 1024;
 
 /// Distance between the beginnings of two commits that follow each other. Measured under 1,000
 /// messages a second in 100 rooms: see docs/performance.md.
-const DISTANCE: Duration = Duration::from_millis(2);
+const DISTANCE: Duration = Duration::from_millis(1);
 
 /// Who waits for the result.
 #[derive(Debug)]
