@@ -108,6 +108,8 @@ section! {
         outbound_kib: u32 = 256, "KiB", 64..=16384;
         /// Handshakes under way above which an address must prove itself (QUIC Retry).
         half_open: u32 = 512, "handshakes", 1..=65536;
+        /// Time that one frame has to arrive whole.
+        frame_s: u32 = 30, "s", 1..=600;
         /// Links at one time; more are refused.
         max: u32 = 20_000, "links", 1..=1_000_000;
     }

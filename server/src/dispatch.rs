@@ -257,7 +257,7 @@ fn open_room(shard: &Rc<Shard>, call: Call) {
     match open::<OpenRoom>(&call.frame) {
         Ok(request) => shard.step(|state| {
             if let Some(link) = state.link(link) {
-                link.opening.push(request.room);
+                link.note_opening(request.room);
             }
         }),
         Err(refusal) => return refuse(shard, call.to, &refusal),
@@ -306,9 +306,9 @@ fn changes(shard: &Rc<Shard>, call: Call) {
     }
 }
 
-/// Only for who has the room at full depth: they may see every entry in it.
+/// Only for who has the room at full depth, and no further back than they have been in it.
 fn recent(state: &mut State, at: LinkRef, request: &GetChanges) -> Option<RoomChanges> {
-    if !state.has_open(at, request.room) {
+    if !state.may_see_since(at, request.room, request.since) {
         return None;
     }
     let slot = state.hub.slot(request.room)?;

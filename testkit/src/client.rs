@@ -52,6 +52,8 @@ pub enum MembershipChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub linked: bool,
+    /// How often a link was made.
+    pub links: u64,
     /// Messages and changes that the server has not answered for good.
     pub unsent: usize,
     /// Everything known to exist is held, older pages included.

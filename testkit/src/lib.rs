@@ -11,6 +11,7 @@ pub mod checker;
 pub mod client;
 pub mod device;
 pub mod dump;
+pub mod hostile;
 pub mod port;
 pub mod process;
 pub mod relay;

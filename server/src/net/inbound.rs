@@ -1,14 +1,22 @@
 //! Frames from a stream.
 
+use std::time::Duration;
+
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
+use tokio::time::{Instant, timeout_at};
 
 /// Largest slice taken from the transport at once, bytes: one slow link cannot hold the shard.
 const CHUNK_BYTES: usize = 16 * 1024;
+
+type Read = Result<Option<quinn::Chunk>, quinn::ReadError>;
 
 /// The receiving half of a stream.
 pub struct Inbound {
     stream: quinn::RecvStream,
     reader: FrameReader,
+    frame_within: Duration,
+    /// When the frame that has begun must be whole.
+    whole_by: Option<Instant>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +26,8 @@ pub enum InboundError {
     /// The stream or the link ended in the middle of something.
     #[error("the stream broke off")]
     Broken,
+    #[error("half a frame for {} s", _0.as_secs())]
+    Stalled(Duration),
 }
 
 impl Inbound {
@@ -25,16 +35,24 @@ impl Inbound {
         Self {
             stream,
             reader: FrameReader::new(),
+            frame_within: Duration::MAX,
+            whole_by: None,
         }
+    }
+
+    /// From its first byte on, a frame has so long to arrive whole, however it trickles.
+    pub fn set_frame_within(&mut self, frame_within: Duration) {
+        self.frame_within = frame_within;
     }
 
     /// The next frame with a body of at most `bound` bytes; `None` at the stream's end. Cancel-safe.
     pub async fn frame(&mut self, bound: usize) -> Result<Option<Frame>, InboundError> {
         loop {
             if let Some(frame) = self.reader.next(bound)? {
+                self.whole_by = None;
                 return Ok(Some(frame));
             }
-            match self.stream.read_chunk(CHUNK_BYTES, true).await {
+            match self.chunk().await? {
                 Ok(Some(chunk)) => self.reader.feed(chunk.bytes),
                 Ok(None) if self.reader.buffered_bytes() == 0 => return Ok(None),
                 Ok(None) | Err(_) => return Err(InboundError::Broken),
@@ -44,12 +62,26 @@ impl Inbound {
 
     /// A frame that has arrived already, without waiting for the transport.
     pub fn ready(&mut self, bound: usize) -> Result<Option<Frame>, InboundError> {
+        self.whole_by = None;
         Ok(self.reader.next(bound)?)
     }
 
-    /// Whether half a frame is held.
-    pub fn is_partial(&self) -> bool {
-        self.reader.buffered_bytes() > 0
+    /// What the transport brings next. Only half a frame has a timer: most arrive whole.
+    async fn chunk(&mut self) -> Result<Read, InboundError> {
+        let read = self.stream.read_chunk(CHUNK_BYTES, true);
+        if self.reader.buffered_bytes() == 0 {
+            return Ok(read.await);
+        }
+        let by = self
+            .whole_by
+            .or_else(|| Instant::now().checked_add(self.frame_within));
+        self.whole_by = by;
+        match by {
+            Some(by) => timeout_at(by, read)
+                .await
+                .map_err(|_| InboundError::Stalled(self.frame_within)),
+            None => Ok(read.await),
+        }
     }
 
     /// The raw bytes that follow the last frame, up to the stream's end; `None` when they are not

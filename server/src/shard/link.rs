@@ -38,8 +38,6 @@ pub(crate) struct Link {
     /// Whether the link stands in one of the flusher's lists.
     pub(crate) dirty: bool,
     pub(crate) last_flush: Instant,
-    /// Since when half a frame is held.
-    pub(crate) partial_since: Option<Instant>,
     pub(crate) in_flight: u32,
     /// Rooms of the person, the few at full depth with when they were opened.
     pub(crate) rooms: Vec<Joined>,
@@ -68,6 +66,8 @@ pub(crate) struct Joined {
     pub(crate) opened: u32,
     /// Heads of this room are due.
     pub(crate) heads: bool,
+    /// The room's rev when it was joined here: what came before may be hidden from this person.
+    pub(crate) since: u64,
 }
 
 impl Link {
@@ -85,7 +85,6 @@ impl Link {
             dirty: false,
             // Long ago: the first thing to write leaves at once.
             last_flush: now.checked_sub(super::flusher::TICK).unwrap_or(now),
-            partial_since: None,
             in_flight: 0,
             rooms: Vec::new(),
             opening: Vec::new(),
@@ -176,19 +175,31 @@ impl Link {
         control && command && push
     }
 
-    /// Whether the next request may be read.
+    /// Whether the next request may be read: not while a client leaves its answers lying, on
+    /// whichever stream it asked.
     pub(super) fn takes_requests(&self) -> bool {
-        self.in_flight < IN_FLIGHT
-            && self
-                .command
+        let is_read = |stream: &Option<Outbound>| {
+            stream
                 .as_ref()
                 .is_none_or(|stream| stream.queued_bytes() < REPLIES_BYTES)
+        };
+        self.in_flight < IN_FLIGHT && is_read(&self.command) && is_read(&self.control)
     }
 
     /// A request was answered.
     pub(super) fn answered(&mut self, weight: u8) {
         self.in_flight = self.in_flight.saturating_sub(weight.into());
         self.unstall();
+    }
+
+    /// Notes that the room is to be opened, once however often asked. What is refused stays noted:
+    /// the oldest goes when there are more than can be asked at one time.
+    pub(crate) fn note_opening(&mut self, room: RoomId) {
+        self.opening.retain(|other| *other != room);
+        if self.opening.len() >= IN_FLIGHT as usize {
+            self.opening.remove(0);
+        }
+        self.opening.push(room);
     }
 
     fn unstall(&mut self) {

@@ -18,8 +18,6 @@ use crate::net::{Bound, Endpoint, EndpointError, Keys, Pending, Settings};
 
 /// How often heads of rooms that are not open go out.
 const HEADS_EVERY: Duration = Duration::from_secs(1);
-/// How often half frames are looked at.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// Window in which clients of a drained node come back, ms: with one node, as soon as it may be
 /// up again.
 const RETRY_MIN_MS: u32 = 200;
@@ -102,7 +100,6 @@ async fn run(
     spawn_local(wake_writable(shard.clone()));
     spawn_local(send_heads(shard.clone()));
     spawn_local(send_presence(shard.clone()));
-    spawn_local(sweep(shard.clone()));
     tokio::select! {
         () = accept(&shard, &endpoint) => {}
         _ = stopped => {}
@@ -194,13 +191,6 @@ async fn send_presence(shard: Rc<Shard>) {
             repeat = Instant::now();
         }
         shard.step(|state| state.send_presence(now_ms(), again));
-    }
-}
-
-async fn sweep(shard: Rc<Shard>) {
-    loop {
-        sleep(SWEEP_EVERY).await;
-        shard.step(|state| state.sweep());
     }
 }
 

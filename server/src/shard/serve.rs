@@ -68,12 +68,16 @@ struct LinkTask {
 impl LinkTask {
     async fn run(&self) -> Go {
         let hello_within = Duration::from_millis(HELLO_WITHIN_MS);
-        let (control, mut inbound) = match timeout(hello_within, self.connection.event()).await {
+        let (control, inbound) = match timeout(hello_within, self.connection.event()).await {
             Ok(Event::Stream(outbound, inbound)) => (outbound, inbound),
             Ok(Event::Closed) => return Err(End::Gone),
             Ok(Event::Signal(_)) | Err(_) => return Err(ended(Code::TIMED_OUT, "no hello came")),
         };
-        let push = self.connection.open_push().await.ok_or(End::Gone)?;
+        let mut inbound = self.reading(inbound);
+        // A client that allows no push stream would let this wait for ever.
+        let push = timeout(hello_within, self.connection.open_push()).await;
+        let push = push.map_err(|_| ended(Code::TIMED_OUT, "no push stream is allowed"))?;
+        let push = push.ok_or(End::Gone)?;
         self.shard.step(|state| {
             if let Some(link) = state.link(self.at) {
                 link.control = Some(control);
@@ -153,16 +157,21 @@ impl LinkTask {
                 event = self.connection.event() => match event {
                     Event::Stream(outbound, inbound) if command.is_none() => {
                         self.shard.step(|state| state.link(self.at).map(|link| link.command = Some(outbound)));
-                        command = Some(inbound);
+                        command = Some(self.reading(inbound));
                     }
                     Event::Stream(outbound, inbound) => dispatch::bulk(&self.shard, self.at, outbound, inbound),
                     Event::Signal(signal) => dispatch::signal(&self.shard, self.at, signal),
                     Event::Closed => return Err(End::Gone),
                 },
             }
-            let partial = control.is_partial() || command.as_ref().is_some_and(Inbound::is_partial);
-            self.note_partial(partial);
         }
+    }
+
+    /// A stream of frames, each of which has to arrive whole in time.
+    fn reading(&self, mut inbound: Inbound) -> Inbound {
+        let within = Duration::from_secs(self.shard.core.config.link.frame_s.into());
+        inbound.set_frame_within(within);
+        inbound
     }
 
     /// Hands a request on, and those that arrived with it.
@@ -274,6 +283,11 @@ impl LinkTask {
     fn broken(&self, error: InboundError) -> End {
         match error {
             InboundError::Broken => End::Gone,
+            InboundError::Stalled(_) => self.fatal(
+                Lane::Control,
+                0,
+                Refusal::with_text(Code::TIMED_OUT, format!("{error}.")),
+            ),
             InboundError::Frame(error) => self.fatal(
                 Lane::Control,
                 0,
@@ -309,15 +323,6 @@ impl LinkTask {
             })
         })
         .await;
-    }
-
-    fn note_partial(&self, partial: bool) {
-        self.shard.step(|state| {
-            if let Some(link) = state.link(self.at) {
-                link.partial_since =
-                    partial.then(|| link.partial_since.unwrap_or_else(Instant::now));
-            }
-        });
     }
 
     fn clock_ms(&self) -> u64 {

@@ -26,9 +26,6 @@ use super::{Lane, LinkRef, SharedCore};
 use crate::guard::rate::Rates;
 use crate::net::{Connection, Gather};
 
-/// Half a frame may stay so long before its link is ended.
-const PARTIAL_FRAME: Duration = Duration::from_secs(30);
-
 pub(crate) struct Shard {
     pub(crate) core: SharedCore,
     pub(super) writable: Arc<Writable>,
@@ -193,6 +190,7 @@ impl State {
             depth,
             opened: 0,
             heads: false,
+            since: head.rev,
         });
         self.presences.touch(slot);
     }
@@ -286,12 +284,13 @@ impl State {
             .is_some_and(|link| slot.is_some_and(|slot| link.joined(slot).is_some()))
     }
 
-    /// Whether the link has the room at full depth.
-    pub(crate) fn has_open(&mut self, at: LinkRef, room: RoomId) -> bool {
+    /// Whether all that the ring of the room may hold after `since` may be seen on this link: what
+    /// was committed before its person joined may not.
+    pub(crate) fn may_see_since(&mut self, at: LinkRef, room: RoomId, since: u64) -> bool {
         let slot = self.hub.slot(room);
         self.link(at).is_some_and(|link| {
             slot.and_then(|slot| link.joined(slot))
-                .is_some_and(|joined| joined.depth == Depth::Full)
+                .is_some_and(|joined| joined.depth == Depth::Full && joined.since <= since)
         })
     }
 
@@ -332,6 +331,7 @@ impl State {
             return 0;
         };
         let mut queued = 0;
+        self.flusher.count(room.full.len(), now);
         for index in &room.full {
             let Some(link) = self.links.get_mut(*index as usize) else {
                 continue;
@@ -403,6 +403,10 @@ impl State {
                     },
                 );
                 link.push(&frame, TAG_HEADS, bound);
+                // More than one frame holds, or dropped with a full queue: again in a second.
+                if link.rooms.iter().any(|joined| joined.heads) {
+                    self.heads.push(at);
+                }
                 self.mark(at.index);
             }
         }
@@ -410,7 +414,9 @@ impl State {
 
     pub(super) fn mark(&mut self, index: u32) {
         if let Some(link) = self.links.get_mut(index as usize) {
-            mark(&mut self.flusher, link, index, Instant::now());
+            let now = Instant::now();
+            self.flusher.count(1, now);
+            mark(&mut self.flusher, link, index, now);
         }
     }
 
@@ -451,6 +457,13 @@ impl State {
         };
         if link.push.as_ref().is_none_or(|push| !push.is_empty()) {
             return;
+        }
+        if link.rooms.iter().any(|joined| joined.heads) {
+            // Heads may have been dropped with the rest. Asked for twice, they are sent once.
+            self.heads.push(LinkRef {
+                index,
+                generation: link.generation,
+            });
         }
         let lost = std::mem::take(&mut link.behind);
         let lost_user = std::mem::take(&mut link.behind_user);
@@ -494,20 +507,6 @@ impl State {
     }
 
     // ---- upkeep
-
-    /// Ends links that hold half a frame for too long.
-    pub(super) fn sweep(&mut self) {
-        let now = Instant::now();
-        for (_, link) in &self.links {
-            if link
-                .partial_since
-                .is_some_and(|since| now.duration_since(since) > PARTIAL_FRAME)
-            {
-                link.connection
-                    .close(Code::TIMED_OUT, "half a frame for 30 seconds");
-            }
-        }
-    }
 
     /// Tells every link to go elsewhere.
     pub(super) fn go_away(&mut self, go_away: &GoAway) {

@@ -9,11 +9,12 @@ use parlor_protocol::session::Entry;
 use parlor_protocol::{Extensions, RoomId, UserId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tokio::sync::watch;
 
 use super::{Chaos, ChaosError, Fault, Outcome};
 use crate::ask;
 use crate::checker::{self, BackupHead, Database, History, Restore, Run, View};
-use crate::client::{MembershipChange, Person, RecordedClient, StoppedClient};
+use crate::client::{MembershipChange, Person, Progress, RecordedClient, StoppedClient};
 use crate::device::Device;
 use crate::dump::dump;
 use crate::process::ServerProcess;
@@ -180,12 +181,14 @@ impl Scene {
     async fn carry_out(&mut self, fault: Fault) -> Result<(), ChaosError> {
         match fault {
             Fault::Kill => {
+                let before = self.links();
                 self.server.kill().await?;
-                self.start_again(fault).await
+                self.start_again(fault, &before).await
             }
             Fault::Stop => {
+                let before = self.links();
                 self.server.stop().await?;
-                self.start_again(fault).await
+                self.start_again(fault, &before).await
             }
             Fault::Backup => self.back_up().await,
             Fault::Restore => self.restore().await,
@@ -208,12 +211,27 @@ impl Scene {
         }
     }
 
-    async fn start_again(&mut self, fault: Fault) -> Result<(), ChaosError> {
+    /// How often each client has made a link so far.
+    fn links(&self) -> Vec<u64> {
+        let clients = self.clients.iter().flatten();
+        clients.map(|it| it.progress().borrow().links).collect()
+    }
+
+    /// Every client notices by itself that its link is gone, and makes another.
+    async fn start_again(&mut self, fault: Fault, before: &[u64]) -> Result<(), ChaosError> {
         self.server.start().await?;
         let ready = Instant::now();
-        self.all(|it| it.linked, BACK_WITHIN)
-            .await
-            .map_err(late("links after a restart"))?;
+        let clients = self.clients.iter().flatten();
+        let clients: Vec<_> = clients.map(RecordedClient::progress).collect();
+        eventually(BACK_WITHIN, || {
+            let is_back = |(client, before): (&watch::Receiver<Progress>, &u64)| {
+                let progress = client.borrow();
+                progress.linked && progress.links > *before
+            };
+            std::future::ready(clients.iter().zip(before).all(is_back))
+        })
+        .await
+        .map_err(late("links after a restart"))?;
         self.back.push((fault, ready.elapsed()));
         Ok(())
     }
@@ -238,6 +256,7 @@ impl Scene {
     }
 
     async fn restore(&mut self) -> Result<(), ChaosError> {
+        let links = self.links();
         self.server.stop().await?;
         let before = dump(&self.server.data()).await?;
         self.server.run(&["restore", &self.backup_file()]).await?;
@@ -262,7 +281,7 @@ impl Scene {
         };
         let left = (0..self.people.len()).filter(|number| !is_member(self.people[*number].user));
         self.left = left.collect();
-        self.start_again(Fault::Restore).await
+        self.start_again(Fault::Restore, &links).await
     }
 
     fn outside(&self, database: &Database) -> Vec<(usize, RoomId)> {

@@ -151,6 +151,7 @@ impl Driver {
             entered,
         } = new;
         self.link = Some(link);
+        self.state.links += 1;
         let epoch = welcome.epoch.0;
         self.state.record(Event::Connected { epoch });
         if epoch != self.state.epoch {
@@ -512,6 +513,7 @@ impl Driver {
         let opened = rooms().filter(|(_, room)| room.opened);
         let progress = Progress {
             linked: self.link.is_some(),
+            links: self.state.links,
             unsent: self.state.outbox.len(),
             current,
             rooms: opened.map(|(room, held)| (*room, held.applied)).collect(),

@@ -23,6 +23,7 @@ pub(super) struct State {
     pub(super) rooms: BTreeMap<RoomId, Room>,
     pub(super) outbox: Outbox,
     pub(super) acknowledged: u64,
+    pub(super) links: u64,
     events: Vec<Event>,
 }
 
@@ -44,6 +45,7 @@ impl State {
             rooms: BTreeMap::new(),
             outbox: Outbox::default(),
             acknowledged: 0,
+            links: 0,
             events: Vec::new(),
         }
     }

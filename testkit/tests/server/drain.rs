@@ -1,0 +1,56 @@
+//! A server that is told to stop.
+
+use parlor_client_core::net::ConnectError;
+use parlor_protocol::Code;
+use parlor_protocol::room::RoomKind;
+use parlor_testkit::ask;
+
+use crate::common::{ada_and_bob, open_server, room_of};
+
+#[tokio::test]
+async fn links_are_told_to_go_and_what_was_acknowledged_is_there_afterwards() {
+    let server = open_server().await;
+    let ada = server.owner("ada").await;
+    let mut link = crate::common::device(&server, &ada).await;
+    let room = room_of(RoomKind::PRIVATE, &link, &[]).await;
+    let said = link.post(room, "before the end").await;
+    let post = ask::post(room, "in the midst of it");
+    let stopping = tokio::spawn(server.restart());
+    let go_away = link.go_away().await;
+    assert!(go_away.retry_min_ms > 0 && go_away.retry_min_ms < go_away.retry_max_ms);
+    // Until it ends, the link still works.
+    let late: parlor_protocol::message::Posted = link.ask(&post).await;
+    link.leave().await;
+    let server = stopping.await.unwrap();
+    let again = crate::common::device(&server, &ada).await;
+    let seqs: Vec<u64> = again
+        .newest(room)
+        .await
+        .messages
+        .iter()
+        .map(|it| it.seq)
+        .collect();
+    assert_eq!(seqs, [said.seq, late.seq]);
+}
+
+#[tokio::test]
+async fn who_stays_is_cut_off_in_time_and_nobody_new_is_taken() {
+    let server = open_server().await;
+    let (mut ada, _bob) = ada_and_bob(&server).await;
+    let dial = server.dial();
+    let stopping = tokio::spawn(server.restart());
+    ada.go_away().await;
+    let hello = parlor_client_core::net::hello("testkit", 0);
+    let refused = parlor_client_core::net::Greeted::connect(&dial, &hello).await;
+    assert!(
+        matches!(refused, Err(ConnectError::Refused { .. })),
+        "{refused:?}"
+    );
+    let why = ada.closed().await;
+    let code = match &why {
+        parlor_client_core::net::CloseReason::Server { code, .. } => *code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code, Code::GOING_AWAY);
+    stopping.await.unwrap();
+}
