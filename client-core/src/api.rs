@@ -23,8 +23,6 @@
 //! Calls that are not `async` answer from memory and never wait: not for the network, not for the
 //! disk. Views are plain data; a change says only what to read again.
 
-#![allow(clippy::todo)]
-
 mod change;
 mod command;
 mod error;
@@ -33,6 +31,7 @@ mod reader;
 mod screen;
 mod view;
 
+pub(crate) use change::Queue;
 pub use change::{Change, Changes, MAX_CHANGES, MAX_NOTICES, Notice, Notification};
 pub use command::Core;
 pub use error::*;

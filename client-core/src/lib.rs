@@ -1,7 +1,9 @@
 //! Everything a Parlor client is, without a face.
 
+pub mod account;
 pub mod api;
 pub mod cache;
+mod core;
 pub mod log;
 pub mod net;
 pub mod notify;

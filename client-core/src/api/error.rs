@@ -4,6 +4,7 @@
 use parlor_protocol::link::Pin;
 use parlor_protocol::{Code, Refusal};
 
+use crate::account::AccountError;
 use crate::net::{ConnectError, EndpointError, TrustError};
 use crate::profile::ProfileError;
 use crate::secret::SecretError;
@@ -29,6 +30,9 @@ pub enum AskError {
         "there is no connection to the server: it is tried again by itself; try once more when it is back"
     )]
     Offline,
+    /// Dialling has stopped: somebody must act.
+    #[error("{why}")]
+    Stopped { code: &'static str, why: String },
     #[error("the server did not answer in time; try again")]
     TimedOut,
     #[error("too many requests wait for their answers; try again in a moment")]
@@ -50,6 +54,7 @@ impl Explain for AskError {
         match self {
             Self::NotLoggedIn => "not_logged_in",
             Self::Offline => "offline",
+            Self::Stopped { code, .. } => code,
             Self::TimedOut => "timed_out",
             Self::Busy => "busy",
             Self::Lost => "lost",
@@ -64,7 +69,11 @@ impl Explain for AskError {
         match self {
             Self::Offline | Self::TimedOut | Self::Busy | Self::Lost => true,
             Self::Refused(refusal) => refusal.code.is_transient(),
-            Self::NotLoggedIn | Self::Unreadable(_) | Self::Store(_) | Self::Closed => false,
+            Self::NotLoggedIn
+            | Self::Stopped { .. }
+            | Self::Unreadable(_)
+            | Self::Store(_)
+            | Self::Closed => false,
         }
     }
 }
@@ -193,7 +202,7 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Account(#[from] AccountError),
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     #[error(transparent)]
@@ -205,7 +214,7 @@ impl Explain for OpenError {
         match self {
             Self::Profile(error) => error.code(),
             Self::Store(error) => error.code(),
-            Self::Secret(error) => error.code(),
+            Self::Account(error) => error.code(),
             Self::Endpoint(_) => "no_socket",
             Self::Trust(_) => "no_trust",
         }
@@ -252,6 +261,8 @@ pub enum EnterError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("this part of the program has been closed")]
     Closed,
 }
@@ -292,6 +303,7 @@ impl Explain for EnterError {
             Self::Trust(_) => "no_trust",
             Self::Store(error) => error.code(),
             Self::Secret(error) => error.code(),
+            Self::Account(error) => error.code(),
             Self::Closed => "closed",
         }
     }

@@ -12,6 +12,9 @@ pub struct Options {
     pub device: String,
     /// Whether somebody looks on: a silent link is then noticed in 3.5 s, else in a minute.
     pub attention: Attention,
+    /// Rooms that are received at full depth though they are not on screen, the lately opened ones,
+    /// so that they are whole when the network goes.
+    pub recent_rooms: usize,
     /// Keep a link while somebody is logged in. Without, only what is stored is shown and commands
     /// that need the server fail with `offline`.
     pub connect: bool,
@@ -24,6 +27,7 @@ impl Options {
             client: client.to_owned(),
             device: client.to_owned(),
             attention: Attention::Foreground,
+            recent_rooms: 24,
             connect: true,
         }
     }
@@ -32,6 +36,7 @@ impl Options {
     pub fn script(client: &str) -> Self {
         Self {
             attention: Attention::Background,
+            recent_rooms: 0,
             ..Self::app(client)
         }
     }

@@ -1,12 +1,14 @@
 //! A timeline on screen.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use parlor_protocol::RoomId;
 
 use super::options::Layout;
 use super::view::MessageView;
+use crate::core::{Hold, Inner, MAX_PASSES, OnScreen, lock};
 use crate::timeline::{Align, Scrollbar};
 
 /// The visible part of one room's timeline. All calls answer from memory at once; rows that are not
@@ -15,7 +17,10 @@ use crate::timeline::{Align, Scrollbar};
 /// Dropping it lets its rows go and closes the room when it was the last of it.
 #[derive(Debug)]
 pub struct Timeline {
-    pub(crate) _seam: RoomId,
+    inner: Arc<Inner>,
+    screen: Arc<Mutex<OnScreen>>,
+    room: RoomId,
+    _hold: Hold,
 }
 
 /// What is to be drawn.
@@ -68,75 +73,143 @@ pub struct Surroundings {
 }
 
 impl Timeline {
+    pub(super) fn new(inner: Arc<Inner>, room: RoomId, layout: Layout) -> Self {
+        let screen = {
+            let mut state = inner.state();
+            let (floor, head, read) = match state.rooms.get(&room) {
+                Some(known) => (known.row.first_seq(), known.row.head, known.row.read),
+                None => (1, 0, 0),
+            };
+            let mut screen = OnScreen::new(room, layout, floor, head, TimeZone::system());
+            screen.set_unread_line(read);
+            let screen = Arc::new(Mutex::new(screen));
+            state.screens.push(Arc::downgrade(&screen));
+            screen
+        };
+        let hold = Hold::new(inner.clone(), room);
+        let timeline = Self {
+            inner,
+            screen,
+            room,
+            _hold: hold,
+        };
+        timeline.fetch();
+        timeline
+    }
+
     /// What is to be drawn now. `measure` tells the height of a row in the face's unit for a row
     /// not measured since it, its surroundings or the width changed; it is called for rows on
     /// screen only.
-    pub fn screen(&self, _measure: impl FnMut(&MessageView, Surroundings) -> u32) -> ScreenView {
-        todo!()
+    pub fn screen(&self, mut measure: impl FnMut(&MessageView, Surroundings) -> u32) -> ScreenView {
+        let unsent = self.inner.state().unsent_views(self.room);
+        // No lock is held while the face measures: it may ask the core whatever it likes.
+        let around = lock(&self.screen).unsent_around(&unsent);
+        let tail: Vec<_> = unsent
+            .iter()
+            .zip(around)
+            .map(|(view, (around, known))| {
+                let height = known.unwrap_or_else(|| measure(view, around)).max(1);
+                (view.id, around, height)
+            })
+            .collect();
+        lock(&self.screen).unsent_measured(&tail);
+        for _ in 0..MAX_PASSES {
+            let wanted = lock(&self.screen).unmeasured();
+            if wanted.is_empty() {
+                break;
+            }
+            let heights = wanted
+                .iter()
+                .map(|(seq, view, around)| (*seq, measure(view, *around).max(1)));
+            let heights = heights.collect();
+            lock(&self.screen).measured(heights);
+        }
+        let view = lock(&self.screen).view(&unsent, &tail);
+        self.fetch();
+        view
     }
 
     pub fn room(&self) -> RoomId {
-        todo!()
+        self.room
     }
 
     /// The box has another height.
-    pub fn set_height(&self, _height: u32) {
-        todo!()
+    pub fn set_height(&self, height: u32) {
+        lock(&self.screen).viewport().set_height(height);
     }
 
     /// Width, type or density changed: every row is to be measured again.
-    pub fn measure_anew(&self, _layout: Layout) {
-        todo!()
+    pub fn measure_anew(&self, layout: Layout) {
+        lock(&self.screen).measure_anew(layout);
     }
 
     /// Moves by so many units, downwards when positive.
-    pub fn scroll(&self, _units: i64) {
-        todo!()
+    pub fn scroll(&self, units: i64) {
+        lock(&self.screen).viewport().scroll(units);
     }
 
     pub fn page_up(&self) {
-        todo!()
+        lock(&self.screen).viewport().page_up();
     }
 
     pub fn page_down(&self) {
-        todo!()
+        lock(&self.screen).viewport().page_down();
     }
 
-    pub fn jump_to(&self, _seq: u64, _align: Align) {
-        todo!()
+    pub fn jump_to(&self, seq: u64, align: Align) {
+        lock(&self.screen).viewport().jump_to(seq, align);
     }
 
     pub fn jump_to_start(&self) {
-        todo!()
+        lock(&self.screen).viewport().jump_to_start();
     }
 
     /// Shows the newest row and stays with it.
     pub fn jump_to_end(&self) {
-        todo!()
+        lock(&self.screen).viewport().jump_to_end();
     }
 
     /// Shows the first unread message at the top; `false` where none is unread.
     pub fn jump_to_unread(&self) -> bool {
-        todo!()
+        lock(&self.screen).jump_to_unread()
     }
 
     /// The scrollbar was dragged so that so many rows lie above the screen.
-    pub fn drag_to(&self, _rows: f64) {
-        todo!()
+    pub fn drag_to(&self, rows: f64) {
+        lock(&self.screen).viewport().drag_to(rows);
     }
 
-    /// Keeps the unread line where the marker stands now: call when the person comes to the room.
+    /// Puts the unread line where the marker stands now: call when the person comes to the room.
     pub fn set_unread_line(&self) {
-        todo!()
+        let read = self
+            .inner
+            .state()
+            .rooms
+            .get(&self.room)
+            .map(|known| known.row.read);
+        if let Some(read) = read {
+            lock(&self.screen).set_unread_line(read);
+        }
     }
 
     /// Newest message that is wholly or partly on screen: what `mark_read` is called with.
     pub fn newest_visible(&self) -> Option<u64> {
-        todo!()
+        lock(&self.screen).newest_visible()
     }
 
     /// A message, if it is in memory.
-    pub fn message(&self, _seq: u64) -> Option<Arc<MessageView>> {
-        todo!()
+    pub fn message(&self, seq: u64) -> Option<Arc<MessageView>> {
+        lock(&self.screen).message(seq)
+    }
+
+    /// Loads what the screen lacks, in the background.
+    fn fetch(&self) {
+        let fetches = lock(&self.screen).take_fetches();
+        for range in fetches {
+            self.inner.load_for(&self.screen, self.room, range);
+        }
+        if !self.inner.state().wishes.unknown.is_empty() {
+            self.inner.poke();
+        }
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use parlor_protocol::SendKey;
@@ -32,6 +32,8 @@ struct Row {
 #[derive(Debug, Default)]
 pub struct RoomQueue {
     rows: VecDeque<Row>,
+    /// The keys of `rows`: an outbox of thousands is looked through at every message written.
+    keys: HashSet<SendKey>,
     paused_until: Option<Instant>,
     failures: u32,
 }
@@ -43,7 +45,7 @@ impl RoomQueue {
 
     /// A message was written, or a failed one is tried again: it goes last.
     pub fn add(&mut self, key: SendKey) {
-        if !self.contains(key) {
+        if self.keys.insert(key) {
             self.rows.push_back(Row {
                 key,
                 in_flight: false,
@@ -52,7 +54,7 @@ impl RoomQueue {
     }
 
     pub fn contains(&self, key: SendKey) -> bool {
-        self.place(key).is_some()
+        self.keys.contains(&key)
     }
 
     /// What to send now; it then counts as in flight. Call until `None`.
@@ -96,10 +98,7 @@ impl RoomQueue {
     ) {
         let Some(at) = self.place(key) else { return };
         match verdict {
-            Verdict::Failed => {
-                self.rows.remove(at);
-                return;
-            }
+            Verdict::Failed => return self.remove(key),
             // The one before it stands in the queue and goes first. At the front there is none:
             // the one it named has failed or gone, and it can go at once without.
             Verdict::OutOfOrder | Verdict::NextLink | Verdict::Upload => {}
@@ -125,13 +124,22 @@ impl RoomQueue {
     pub fn remove(&mut self, key: SendKey) {
         if let Some(at) = self.place(key) {
             self.rows.remove(at);
+            self.keys.remove(&key);
         }
+    }
+
+    /// Forgets what is no longer in the outbox: another process sent or discarded it.
+    pub fn retain(&mut self, mut stays: impl FnMut(SendKey) -> bool) {
+        self.rows.retain(|row| stays(row.key));
+        self.keys = self.rows.iter().map(|row| row.key).collect();
     }
 
     /// A message that was never sent got another key.
     pub fn renew(&mut self, old: SendKey, new: SendKey) {
         if let Some(at) = self.place(old) {
             self.rows[at].key = new;
+            self.keys.remove(&old);
+            self.keys.insert(new);
         }
     }
 

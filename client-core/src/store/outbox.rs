@@ -18,6 +18,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/client/outbox");
 /// Outcomes remembered for other processes; the oldest go.
 pub const MAX_ACKNOWLEDGED: u32 = 1_000;
 
+/// Takes a room's lease, renews one's own, or takes one that has run out.
+const LEASE: &str = "INSERT INTO leases (room, owner, until) VALUES (?1, ?2, ?4)
+    ON CONFLICT (room) DO UPDATE SET owner = ?2, until = ?4 WHERE owner = ?2 OR until <= ?3";
+
 /// The outbox of a profile, shared by its processes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbox {
@@ -125,10 +129,29 @@ impl Outbox {
             .map_err(|error: sqlx::Error| self.database.failed(error))
     }
 
-    /// Messages are handed to a link: from now on they may have arrived.
-    pub async fn note_sent(&self, keys: &[SendKey], now_ms: u64) -> Result<(), StoreError> {
+    /// Messages are about to be handed to a link: takes or renews the room's lease until `until_ms`
+    /// and notes that from now on they may have arrived. `false`: another process sends the room's
+    /// messages, and nothing is noted.
+    pub async fn begin_sending(
+        &self,
+        room: RoomId,
+        owner: u64,
+        keys: &[SendKey],
+        now_ms: u64,
+        until_ms: u64,
+    ) -> Result<bool, StoreError> {
         let mut transaction = self.database.write().await?;
-        let note = async {
+        let begin = async {
+            let leased = sqlx::query(LEASE)
+                .bind(&room.0[..])
+                .bind(owner as i64)
+                .bind(int(now_ms))
+                .bind(int(until_ms))
+                .execute(&mut *transaction)
+                .await?;
+            if leased.rows_affected() == 0 {
+                return Ok(false);
+            }
             for key in keys {
                 sqlx::query("UPDATE outbox SET sent_at = ? WHERE send_key = ? AND sent_at IS NULL")
                     .bind(int(now_ms))
@@ -136,9 +159,12 @@ impl Outbox {
                     .execute(&mut *transaction)
                     .await?;
             }
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(true)
         };
-        note.await.map_err(|error| self.database.failed(error))
+        begin
+            .await
+            .map_err(|error: sqlx::Error| self.database.failed(error))
     }
 
     /// A message that was never sent gets another key; `false` when it was sent or is gone.
@@ -153,8 +179,14 @@ impl Outbox {
         Ok(renewed.rows_affected() == 1)
     }
 
-    /// The server has it: it leaves the outbox, and what became of it is noted.
-    pub async fn acknowledge(&self, done: Acknowledged, now_ms: u64) -> Result<(), StoreError> {
+    /// The server has it: it leaves the outbox, and what became of it is noted. With `release` that
+    /// owner gives the room back in the same moment.
+    pub async fn acknowledge(
+        &self,
+        done: Acknowledged,
+        now_ms: u64,
+        release: Option<u64>,
+    ) -> Result<(), StoreError> {
         let Acknowledged {
             key,
             room,
@@ -184,6 +216,13 @@ impl Outbox {
             .bind(i64::from(MAX_ACKNOWLEDGED))
             .execute(&mut *transaction)
             .await?;
+            if let Some(owner) = release {
+                sqlx::query("DELETE FROM leases WHERE room = ? AND owner = ?")
+                    .bind(&room.0[..])
+                    .bind(owner as i64)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
             transaction.commit().await
         };
         acknowledge
@@ -280,35 +319,13 @@ impl Outbox {
                 "DELETE FROM acknowledged",
                 "DELETE FROM leases",
                 "DELETE FROM choices",
+                "DELETE FROM markers",
             ] {
                 sqlx::query(statement).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         };
         clear.await.map_err(|error| self.database.failed(error))
-    }
-
-    /// Takes or renews the right to send the messages of a room until `until_ms`; `false` while
-    /// another process has it.
-    pub async fn lease(
-        &self,
-        room: RoomId,
-        owner: u64,
-        now_ms: u64,
-        until_ms: u64,
-    ) -> Result<bool, StoreError> {
-        let taken = sqlx::query(
-            "INSERT INTO leases (room, owner, until) VALUES (?1, ?2, ?4)
-             ON CONFLICT (room) DO UPDATE SET owner = ?2, until = ?4 WHERE owner = ?2 OR until <= ?3",
-        )
-        .bind(&room.0[..])
-        .bind(owner as i64)
-        .bind(int(now_ms))
-        .bind(int(until_ms))
-        .execute(self.database.writer())
-        .await
-        .map_err(|error| self.database.failed(error))?;
-        Ok(taken.rows_affected() == 1)
     }
 
     /// Gives rooms back.
@@ -362,6 +379,43 @@ impl Outbox {
             .bind(int(now_ms)),
         };
         query
+            .execute(self.database.writer())
+            .await
+            .map_err(|error| self.database.failed(error))?;
+        Ok(())
+    }
+
+    /// Read markers that the server does not have yet.
+    pub async fn markers(&self) -> Result<Vec<(RoomId, u64)>, StoreError> {
+        let read = async {
+            let rows = sqlx::query("SELECT room, seq FROM markers")
+                .fetch_all(self.database.reader())
+                .await?;
+            rows.iter()
+                .map(|row| Ok((room(row)?, number(row, "seq")?)))
+                .collect::<sqlx::Result<_>>()
+        };
+        read.await
+            .map_err(|error: sqlx::Error| self.database.failed(error))
+    }
+
+    /// Keeps a read marker for the next start; the greater wins.
+    pub async fn put_marker(&self, room: RoomId, seq: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO markers (room, seq) VALUES (?, ?)
+             ON CONFLICT (room) DO UPDATE SET seq = max(seq, excluded.seq)",
+        )
+        .bind(&room.0[..])
+        .bind(int(seq))
+        .execute(self.database.writer())
+        .await
+        .map_err(|error| self.database.failed(error))?;
+        Ok(())
+    }
+
+    pub async fn forget_marker(&self, room: RoomId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM markers WHERE room = ?")
+            .bind(&room.0[..])
             .execute(self.database.writer())
             .await
             .map_err(|error| self.database.failed(error))?;

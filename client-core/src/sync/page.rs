@@ -48,6 +48,11 @@ impl PageInFlight {
         }
     }
 
+    /// The page as it is now.
+    pub fn into_page(self) -> Page {
+        self.page
+    }
+
     /// Brings the page to `changes.through`. `false`: too much changed, ask for the page again.
     #[must_use = "a page that changed too much must be asked for again"]
     pub fn absorb(&mut self, changes: &RoomChanges) -> bool {

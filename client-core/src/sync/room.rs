@@ -79,6 +79,11 @@ impl RoomSync {
         self.open && !self.opening && self.follower.is_current()
     }
 
+    /// Whether there is nothing to wait for on this link: it is current, or cannot be opened.
+    pub fn is_settled(&self) -> bool {
+        self.is_current() || (self.link && !self.open && self.open_at.is_none())
+    }
+
     /// Whether it is received at full depth, or about to be.
     pub fn is_wanted(&self) -> bool {
         self.wanted

@@ -49,3 +49,9 @@ CREATE TABLE choices (
     room BLOB NOT NULL CONSTRAINT choices_pk PRIMARY KEY,
     muted INTEGER NOT NULL CONSTRAINT choices_muted_flag CHECK (muted IN (0, 1))
 ) STRICT, WITHOUT ROWID;
+
+-- Read markers that the server does not have yet.
+CREATE TABLE markers (
+    room BLOB NOT NULL CONSTRAINT markers_pk PRIMARY KEY,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -30,7 +30,7 @@ async fn messages_stay_in_the_order_written_until_they_are_acknowledged() {
         seq: 9,
         at_ms: 77,
     };
-    outbox.acknowledge(done, 100).await.unwrap();
+    outbox.acknowledge(done, 100, None).await.unwrap();
     assert_eq!(texts(&outbox).await, ["two", "three"]);
     assert_eq!(outbox.acknowledged(keys[0]).await.unwrap(), Some(done));
     assert_eq!(outbox.acknowledged(keys[1]).await.unwrap(), None);
@@ -60,7 +60,12 @@ async fn a_failed_one_that_is_tried_again_goes_last() {
 async fn only_what_was_never_sent_gets_another_key() {
     let outbox = Outbox::in_memory().await.unwrap();
     let keys = three(&outbox).await;
-    outbox.note_sent(&keys[..1], 50).await.unwrap();
+    assert!(
+        outbox
+            .begin_sending(ROOM, 1, &keys[..1], 50, 60)
+            .await
+            .unwrap()
+    );
     assert!(!outbox.renew(keys[0], SendKey::new()).await.unwrap());
     let other = SendKey::new();
     assert!(outbox.renew(keys[1], other).await.unwrap());
@@ -70,23 +75,47 @@ async fn only_what_was_never_sent_gets_another_key() {
 #[tokio::test]
 async fn a_room_is_leased_to_one_process_at_a_time() {
     let outbox = Outbox::in_memory().await.unwrap();
-    assert!(outbox.lease(ROOM, 1, 1_000, 2_000).await.unwrap());
-    assert!(!outbox.lease(ROOM, u64::MAX, 1_500, 2_500).await.unwrap());
     assert!(
-        outbox.lease(ROOM, 1, 1_500, 3_000).await.unwrap(),
+        outbox
+            .begin_sending(ROOM, 1, &[], 1_000, 2_000)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !outbox
+            .begin_sending(ROOM, u64::MAX, &[], 1_500, 2_500)
+            .await
+            .unwrap()
+    );
+    assert!(
+        outbox
+            .begin_sending(ROOM, 1, &[], 1_500, 3_000)
+            .await
+            .unwrap(),
         "its holder renews it"
     );
     assert!(
-        outbox.lease(ROOM, u64::MAX, 3_000, 4_000).await.unwrap(),
+        outbox
+            .begin_sending(ROOM, u64::MAX, &[], 3_000, 4_000)
+            .await
+            .unwrap(),
         "it has run out"
     );
     outbox.release(&[ROOM], 1).await.unwrap();
     assert!(
-        !outbox.lease(ROOM, 1, 3_500, 4_500).await.unwrap(),
+        !outbox
+            .begin_sending(ROOM, 1, &[], 3_500, 4_500)
+            .await
+            .unwrap(),
         "only its holder gives it back"
     );
     outbox.release(&[ROOM], u64::MAX).await.unwrap();
-    assert!(outbox.lease(ROOM, 1, 3_500, 4_500).await.unwrap());
+    assert!(
+        outbox
+            .begin_sending(ROOM, 1, &[], 3_500, 4_500)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]

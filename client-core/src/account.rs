@@ -1,0 +1,214 @@
+//! Whose profile it is and where the server is: `account.json`. No secret stands in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use parlor_protocol::link::ServerAddress;
+use parlor_protocol::{SessionId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::net::Trust;
+use crate::secret::replace_file;
+
+/// The person of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub user: UserId,
+    pub name: String,
+    pub display_name: String,
+    pub administrator: bool,
+    pub session: SessionId,
+    pub server: ServerAddress,
+    pub trust: Trust,
+    pub installation: String,
+    /// The session ended elsewhere; why.
+    pub ended: Option<String>,
+}
+
+/// Why the account cannot be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error(
+        "the account cannot be kept in {path:?} ({error}): check its owner, its permissions and the disk"
+    )]
+    File { path: PathBuf, error: io::Error },
+    #[error("{path:?} cannot be read ({reason}): mend it, or remove it and log in again")]
+    Unreadable { path: PathBuf, reason: String },
+}
+
+impl AccountError {
+    /// Stable name, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "account_file",
+            Self::Unreadable { .. } => "account_unreadable",
+        }
+    }
+}
+
+/// As it stands in the file.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    user: String,
+    name: String,
+    display_name: String,
+    administrator: bool,
+    session: String,
+    server: String,
+    /// Pins; none: a certificate by an authority.
+    pins: Vec<String>,
+    installation: String,
+    #[serde(default)]
+    ended: Option<String>,
+}
+
+impl Account {
+    /// `None`: the profile is nobody's yet.
+    pub fn read(path: &Path) -> Result<Option<Self>, AccountError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(AccountError::File {
+                    path: path.to_owned(),
+                    error,
+                });
+            }
+        };
+        let unreadable = |reason: String| AccountError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        };
+        let stored: Stored =
+            serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        Self::from_stored(stored).map(Some).map_err(unreadable)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<(), AccountError> {
+        let failed = |error| AccountError::File {
+            path: path.to_owned(),
+            error,
+        };
+        let text = serde_json::to_string_pretty(&self.to_stored())
+            .map_err(|error| failed(error.into()))?;
+        replace_file(path, text.as_bytes()).map_err(failed)
+    }
+
+    /// The profile is nobody's again.
+    pub fn remove(path: &Path) -> Result<(), AccountError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(AccountError::File {
+                path: path.to_owned(),
+                error,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn to_stored(&self) -> Stored {
+        let Self {
+            user,
+            name,
+            display_name,
+            administrator,
+            session,
+            server,
+            trust,
+            installation,
+            ended,
+        } = self;
+        let pins = match trust {
+            Trust::Pins(pins) => pins.iter().map(ToString::to_string).collect(),
+            Trust::Ca | Trust::AskFingerprint => Vec::new(),
+        };
+        Stored {
+            user: user.to_string(),
+            name: name.clone(),
+            display_name: display_name.clone(),
+            administrator: *administrator,
+            session: session.to_string(),
+            server: server.to_string(),
+            pins,
+            installation: installation.clone(),
+            ended: ended.clone(),
+        }
+    }
+
+    fn from_stored(stored: Stored) -> Result<Self, String> {
+        let Stored {
+            user,
+            name,
+            display_name,
+            administrator,
+            session,
+            server,
+            pins,
+            installation,
+            ended,
+        } = stored;
+        let pins = pins
+            .iter()
+            .map(|pin| pin.parse().map_err(told))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            user: user.parse().map_err(told)?,
+            name,
+            display_name,
+            administrator,
+            session: session.parse().map_err(told)?,
+            server: server.parse().map_err(told)?,
+            trust: if pins.is_empty() {
+                Trust::Ca
+            } else {
+                Trust::Pins(pins)
+            },
+            installation,
+            ended,
+        })
+    }
+}
+
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use parlor_protocol::link::Pin;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("account.json");
+        assert_eq!(Account::read(&path).unwrap(), None);
+        let account = Account {
+            user: UserId::new(),
+            name: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            administrator: true,
+            session: SessionId::new(),
+            server: "example.org:7443".parse().unwrap(),
+            trust: Trust::Pins(vec![Pin([7; 32])]),
+            installation: "Example".to_owned(),
+            ended: None,
+        };
+        account.write(&path).unwrap();
+        assert_eq!(Account::read(&path).unwrap(), Some(account));
+        Account::remove(&path).unwrap();
+        assert_eq!(Account::read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("account.json");
+        fs::write(&path, "{").unwrap();
+        let error = Account::read(&path).unwrap_err();
+        assert!(error.to_string().contains("account.json"), "{error}");
+    }
+}

@@ -1,0 +1,413 @@
+//! Requests about rooms and sessions, from face to server.
+
+use std::sync::Arc;
+
+use parlor_protocol::account::{
+    ChangePassword, CreateInvite, Invite, ListSessions, RedeemInvite, Redeemed, RevokeSession,
+    Session, Sessions,
+};
+use parlor_protocol::hello::{Done, Password};
+use parlor_protocol::limit::PAGE_ROWS;
+use parlor_protocol::room::{
+    AddMember, CreateRoom, JoinRoom, LeaveRoom, ListMembers, ListRooms, Member, Members,
+    OpenDirect, RemoveMember, Role as WireRole, RoomDone, RoomKind as WireKind, RoomListing, Rooms,
+    SetRole, SetTopic,
+};
+use parlor_protocol::{Extensions, RoomId, SendKey, SessionId, UserId};
+
+use super::inner::Inner;
+use super::render;
+use crate::api::{
+    AskError, FindRoomError, InviteView, ListingView, MemberView, NewInvite, NewRoom,
+    OpenDirectError, PageView, Presence, Role, RoomKind, SessionView,
+};
+use crate::outbox::key_at;
+use crate::store::PersonRow;
+
+const EXT: Extensions = Extensions::NONE;
+
+impl Inner {
+    fn send_key(&self) -> SendKey {
+        key_at(self.state().server_now_ms())
+    }
+
+    pub(crate) async fn directory(
+        self: &Arc<Self>,
+        after: &str,
+        limit: u16,
+    ) -> Result<PageView<ListingView>, AskError> {
+        let question = ListRooms {
+            after: after.to_owned(),
+            limit: limit.clamp(1, PAGE_ROWS),
+            ext: EXT,
+        };
+        let Rooms {
+            rooms,
+            more,
+            ext: _,
+        } = self.ask(&question).await?;
+        let rows = rooms.into_iter().map(|listing| {
+            let RoomListing {
+                room,
+                name,
+                topic,
+                members,
+                joined,
+            } = listing;
+            ListingView {
+                id: room,
+                name: crate::text::sanitize_line(&name, 64),
+                topic: crate::text::sanitize_line(&topic, 512),
+                members,
+                joined,
+            }
+        });
+        Ok(PageView {
+            rows: rows.collect(),
+            more,
+        })
+    }
+
+    pub(crate) async fn create_room(self: &Arc<Self>, room: NewRoom) -> Result<RoomId, AskError> {
+        let NewRoom { kind, name, topic } = room;
+        let kind = if kind == RoomKind::Private {
+            WireKind::PRIVATE
+        } else {
+            WireKind::PUBLIC
+        };
+        let question = CreateRoom {
+            send_key: self.send_key(),
+            kind,
+            name,
+            topic,
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question)
+            .await
+            .map(|done| done.room)
+    }
+
+    pub(crate) async fn join_room(self: &Arc<Self>, room: RoomId) -> Result<(), AskError> {
+        let question = JoinRoom {
+            send_key: self.send_key(),
+            room: Some(room),
+            name: String::new(),
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn leave_room(self: &Arc<Self>, room: RoomId) -> Result<(), AskError> {
+        let question = LeaveRoom {
+            send_key: self.send_key(),
+            room,
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn open_direct(self: &Arc<Self>, with: UserId) -> Result<RoomId, AskError> {
+        let question = OpenDirect {
+            send_key: self.send_key(),
+            with,
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question)
+            .await
+            .map(|done| done.room)
+    }
+
+    pub(crate) async fn add_member(
+        self: &Arc<Self>,
+        room: RoomId,
+        user: UserId,
+    ) -> Result<(), AskError> {
+        let question = AddMember {
+            send_key: self.send_key(),
+            room,
+            user,
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn remove_member(
+        self: &Arc<Self>,
+        room: RoomId,
+        user: UserId,
+    ) -> Result<(), AskError> {
+        let question = RemoveMember {
+            send_key: self.send_key(),
+            room,
+            user,
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn set_role(
+        self: &Arc<Self>,
+        room: RoomId,
+        user: UserId,
+        role: Role,
+    ) -> Result<(), AskError> {
+        let question = SetRole {
+            send_key: self.send_key(),
+            room,
+            user,
+            role: WireRole::from(role),
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn set_topic(
+        self: &Arc<Self>,
+        room: RoomId,
+        topic: &str,
+    ) -> Result<(), AskError> {
+        let question = SetTopic {
+            send_key: self.send_key(),
+            room,
+            topic: topic.to_owned(),
+            ext: EXT,
+        };
+        self.ask::<_, RoomDone>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn members(
+        self: &Arc<Self>,
+        room: RoomId,
+        after: Option<UserId>,
+        limit: u16,
+    ) -> Result<PageView<MemberView>, AskError> {
+        let question = ListMembers {
+            room,
+            after,
+            limit: limit.clamp(1, PAGE_ROWS),
+            ext: EXT,
+        };
+        let Members {
+            room: _,
+            members,
+            more,
+            ext: _,
+        } = self.ask(&question).await?;
+        let people: Vec<PersonRow> = members
+            .iter()
+            .map(|member| member.person.clone().into())
+            .collect();
+        let rows = members.into_iter().map(|member| {
+            let Member {
+                person,
+                role,
+                online,
+            } = member;
+            let view = render::person(&person.into());
+            MemberView {
+                user: view.user,
+                name: view.name,
+                display_name: view.display_name,
+                role: role.into(),
+                presence: if online {
+                    Presence::Online
+                } else {
+                    Presence::Offline
+                },
+            }
+        });
+        let rows = rows.collect();
+        self.learn(people).await;
+        Ok(PageView { rows, more })
+    }
+
+    /// The room that somebody wrote: an id, @person, or a name.
+    pub(crate) async fn find_room(
+        self: &Arc<Self>,
+        written: &str,
+    ) -> Result<RoomId, FindRoomError> {
+        let written = written.trim();
+        if let Ok(id) = written.parse() {
+            return Ok(id);
+        }
+        if let Some(name) = written.strip_prefix('@') {
+            return self.find_direct(name).await;
+        }
+        let name = written.strip_prefix('#').unwrap_or(written);
+        let mut mine: Vec<RoomId> = {
+            let state = self.state();
+            let named = state
+                .rooms
+                .values()
+                .filter(|room| room.row.direct_with.is_none());
+            named
+                .filter(|room| same_name(&room.row.name, name))
+                .map(|room| room.row.room)
+                .collect()
+        };
+        mine.sort_unstable();
+        match mine[..] {
+            [one] => Ok(one),
+            [] => self.find_public(name).await,
+            _ => Err(FindRoomError::Ambiguous {
+                name: name.to_owned(),
+                rooms: mine,
+            }),
+        }
+    }
+
+    /// The directory stands in name order: the page behind what sorts before the name.
+    async fn find_public(self: &Arc<Self>, name: &str) -> Result<RoomId, FindRoomError> {
+        let not_found = || FindRoomError::NotFound(name.to_owned());
+        let mut after = String::new();
+        // As many pages as a large installation has; a name beyond is found by its id.
+        for _ in 0..MAX_DIRECTORY_PAGES {
+            let page = match self.directory(&after, PAGE_ROWS).await {
+                Ok(page) => page,
+                Err(AskError::Offline) => return Err(not_found()),
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(found) = page
+                .rows
+                .iter()
+                .find(|listing| same_name(&listing.name, name))
+            {
+                return Ok(found.id);
+            }
+            match page.rows.last().filter(|_| page.more) {
+                Some(last) => after.clone_from(&last.name),
+                None => return Err(not_found()),
+            }
+        }
+        Err(not_found())
+    }
+
+    async fn find_direct(self: &Arc<Self>, name: &str) -> Result<RoomId, FindRoomError> {
+        let known = {
+            let state = self.state();
+            let person = state
+                .people
+                .values()
+                .find(|person| same_name(&person.name, name));
+            person.map(|person| person.user)
+        };
+        if let Some(user) = known {
+            let state = self.state();
+            let direct = state
+                .rooms
+                .values()
+                .find(|room| room.row.direct_with == Some(user));
+            if let Some(room) = direct {
+                return Ok(room.row.room);
+            }
+        }
+        let nobody = || FindRoomError::NoSuchPerson(name.to_owned());
+        let user = match known {
+            Some(user) => user,
+            None => self
+                .find_people(&[name.to_owned()])
+                .await?
+                .first()
+                .map(|person| person.user)
+                .ok_or_else(nobody)?,
+        };
+        match self.open_direct(user).await.map_err(OpenDirectError::from) {
+            Ok(room) => Ok(room),
+            Err(OpenDirectError::NoSuchPerson(_)) => Err(nobody()),
+            Err(OpenDirectError::TooManyRooms(refusal)) => Err(AskError::Refused(refusal).into()),
+            Err(OpenDirectError::Ask(error)) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn redeem(self: &Arc<Self>, code: &str) -> Result<Vec<RoomId>, AskError> {
+        let question = RedeemInvite {
+            code: code.to_owned(),
+            ext: EXT,
+        };
+        self.ask::<_, Redeemed>(&question)
+            .await
+            .map(|redeemed| redeemed.rooms)
+    }
+
+    pub(crate) async fn sessions(self: &Arc<Self>) -> Result<Vec<SessionView>, AskError> {
+        let Sessions { sessions, ext: _ } = self.ask(&ListSessions { ext: EXT }).await?;
+        let views = sessions.into_iter().map(|session| {
+            let Session {
+                id,
+                device,
+                made_at_ms,
+                seen_at_ms,
+                address,
+                current,
+            } = session;
+            let device = crate::text::sanitize_line(&device, 96);
+            SessionView {
+                id,
+                device,
+                made_at_ms,
+                seen_at_ms,
+                address,
+                current,
+            }
+        });
+        Ok(views.collect())
+    }
+
+    pub(crate) async fn revoke_session(
+        self: &Arc<Self>,
+        session: SessionId,
+    ) -> Result<(), AskError> {
+        self.ask::<_, Done>(&RevokeSession { session, ext: EXT })
+            .await
+            .map(drop)
+    }
+
+    pub(crate) async fn change_password(
+        self: &Arc<Self>,
+        old: &str,
+        new: &str,
+    ) -> Result<(), AskError> {
+        let question = ChangePassword {
+            old: Password(old.to_owned()),
+            new: Password(new.to_owned()),
+            ext: EXT,
+        };
+        self.ask::<_, Done>(&question).await.map(drop)
+    }
+
+    pub(crate) async fn create_invite(
+        self: &Arc<Self>,
+        invite: NewInvite,
+    ) -> Result<InviteView, AskError> {
+        let NewInvite {
+            rooms,
+            uses,
+            life_ms,
+        } = invite;
+        let question = CreateInvite {
+            rooms,
+            uses,
+            life_ms,
+            ext: EXT,
+        };
+        let Invite {
+            code,
+            link,
+            expires_at_ms,
+            ext: _,
+        } = self.ask(&question).await?;
+        Ok(InviteView {
+            code,
+            link,
+            expires_at_ms,
+        })
+    }
+}
+
+/// Pages of the directory looked through for a name: 10,000 rooms.
+const MAX_DIRECTORY_PAGES: usize = 50;
+
+/// As people type names; the server alone decides which names look alike.
+fn same_name(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
