@@ -1,0 +1,1 @@
+//! What tests of layers are made of.
