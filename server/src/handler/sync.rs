@@ -1,10 +1,10 @@
 //! Catching up: rooms that are opened, changes, the person's own rev.
 
 use parlor_protocol::limit::PAGE_MESSAGES;
-use parlor_protocol::message::{Place, Timeline};
-use parlor_protocol::room::Head;
+use parlor_protocol::message::{Page, Place, Timeline};
+use parlor_protocol::room::{Head, RoomSummary};
 use parlor_protocol::sync::{GetChanges, OpenRoom, RoomChanges, RoomOpened, SyncUser, UserChanges};
-use parlor_protocol::{Code, Extensions, Refusal};
+use parlor_protocol::{Code, Extensions, Refusal, RoomId};
 
 use super::{Answered, allowed, answer_of, failed};
 use crate::room::rules::Action;
@@ -27,13 +27,7 @@ pub async fn open(
         ext: _,
     } = request;
     let access = allowed(core, who, room, Action::Read).await?;
-    let not_found = || Refusal::new(Code::NOT_FOUND);
-    let before = core
-        .store
-        .summary(room, who.user)
-        .await
-        .map_err(failed)?
-        .ok_or_else(not_found)?;
+    let before = summary(core, who, room).await?;
     let head = Head {
         room,
         head: before.head,
@@ -42,83 +36,73 @@ pub async fn open(
     core.shard
         .send(ToShard::Activate { link, room, head })
         .await;
-    let changes = match since {
-        // What is held is from a life of the data that is over.
-        Some(since) if since > before.rev => fresh(before.rev, &before),
-        Some(since) => core
-            .store
-            .changes(room, since, access.visible_from)
-            .await
-            .map_err(failed)?,
-        None => fresh(0, &before),
-    };
-    // Read after the activation, so that nothing lies between the page and the first batch.
-    let page = match changes.reset && page > 0 {
-        true => {
-            let limit = page.min(PAGE_MESSAGES);
-            let page = core
-                .store
-                .page(
-                    room,
-                    Timeline::ROOM,
-                    Place::NEWEST,
-                    0,
-                    limit,
-                    access.visible_from,
-                )
-                .await;
-            Some(page.map_err(failed)?)
-        }
-        false => None,
-    };
-    let changes = match &page {
-        Some(page) => RoomChanges {
-            since: page.as_of,
-            through: page.as_of,
-            rev: page.as_of,
-            head: page.head,
-            ..changes
-        },
-        None if changes.reset && changes.through == 0 => {
-            let now = core
-                .store
-                .summary(room, who.user)
+    let seen = access.visible_from;
+    // A rev above the room's is from a life of the data that is over.
+    let held = since.filter(|since| *since <= before.rev);
+    let changes = match held {
+        Some(since) => Some(
+            core.store
+                .changes(room, since, seen)
                 .await
-                .map_err(failed)?
-                .ok_or_else(not_found)?;
-            RoomChanges {
-                since: now.rev,
-                through: now.rev,
-                rev: now.rev,
-                head: now.head,
-                ..changes
-            }
-        }
-        None => changes,
+                .map_err(failed)?,
+        ),
+        None => None,
     };
-    let mut summary = before;
-    summary.rev = summary.rev.max(changes.rev);
-    summary.head = summary.head.max(changes.head);
-    Ok(answer_of(
-        RoomOpened {
-            summary,
-            changes,
-            page,
-            ext: Extensions::NONE,
-        },
-        room,
-        access,
-    ))
+    let (changes, page) = match changes {
+        Some(changes) if !changes.reset => (changes, None),
+        _ if page > 0 => newest(core, room, page, seen).await?,
+        _ => (anew(&summary(core, who, room).await?), None),
+    };
+    let summary = RoomSummary {
+        rev: before.rev.max(changes.rev),
+        head: before.head.max(changes.head),
+        ..before
+    };
+    let opened = RoomOpened {
+        summary,
+        changes,
+        page,
+        ext: Extensions::NONE,
+    };
+    Ok(answer_of(opened, room, access))
 }
 
-fn fresh(rev: u64, summary: &parlor_protocol::room::RoomSummary) -> RoomChanges {
+async fn summary(core: &Core, who: &Who, room: RoomId) -> Result<RoomSummary, Refusal> {
+    let found = core.store.summary(room, who.user).await.map_err(failed)?;
+    found.ok_or_else(|| Refusal::new(Code::NOT_FOUND))
+}
+
+/// The newest page instead of changes. Read after the activation, so that nothing lies between it
+/// and the first batch.
+async fn newest(
+    core: &Core,
+    room: RoomId,
+    limit: u16,
+    visible_from: u64,
+) -> Result<(RoomChanges, Option<Page>), Refusal> {
+    let limit = limit.min(PAGE_MESSAGES);
+    let page = core
+        .store
+        .page(room, Timeline::ROOM, Place::NEWEST, 0, limit, visible_from)
+        .await
+        .map_err(failed)?;
+    let changes = reset(room, page.as_of, page.head, page.floor);
+    Ok((changes, Some(page)))
+}
+
+/// Nothing held and no page wanted: live from where the room stands.
+fn anew(now: &RoomSummary) -> RoomChanges {
+    reset(now.room, now.rev, now.head, now.floor)
+}
+
+fn reset(room: RoomId, rev: u64, head: u64, floor: u64) -> RoomChanges {
     RoomChanges {
-        room: summary.room,
+        room,
         since: rev,
         through: rev,
         rev,
-        head: summary.head,
-        floor: summary.floor,
+        head,
+        floor,
         reset: true,
         entries: Vec::new(),
         ext: Extensions::NONE,
