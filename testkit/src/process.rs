@@ -31,6 +31,8 @@ pub struct ServerProcess {
     port: FreePort,
     /// `--set KEY=VALUE`, for every start.
     settings: Vec<String>,
+    /// KiB of a disk of its own that the data lies on; its content goes with the process.
+    disk_kib: Option<u32>,
     /// Variables of the environment, for every start.
     variables: Vec<(String, String)>,
     child: Option<Child>,
@@ -67,6 +69,7 @@ impl ServerProcess {
             folder: tempfile::tempdir()?,
             port: FreePort::take()?,
             settings: Vec::new(),
+            disk_kib: None,
             variables: Vec::new(),
             child: None,
             owner_link: None,
@@ -77,6 +80,15 @@ impl ServerProcess {
     #[must_use]
     pub fn set(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.settings.push(format!("{key}={value}"));
+        self
+    }
+
+    /// On a disk of so many KiB that the server has for itself: a file system in memory, in a
+    /// mount namespace of the process. Where the system allows none, a limit of file sizes stands
+    /// in for it, which a database takes for a failing disk: see [`has_own_disks`].
+    #[must_use]
+    pub fn on_a_disk_of(mut self, kib: u32) -> Self {
+        self.disk_kib = Some(kib);
         self
     }
 
@@ -139,6 +151,7 @@ impl ServerProcess {
     /// # Errors
     /// [`ProcessError`]; a server that ends early says why on its last line.
     pub async fn start(&mut self) -> Result<(), ProcessError> {
+        std::fs::create_dir_all(self.data())?;
         let mut child = self
             .command(&["serve"])
             .stdout(Stdio::piped())
@@ -262,13 +275,27 @@ impl ServerProcess {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.disk_kib {
+            None => Command::new(&self.program),
+            Some(kib) => {
+                let mut command = Command::new("sh");
+                let script = if has_own_disks() {
+                    own_disk(kib)
+                } else {
+                    file_limit(kib)
+                };
+                command.arg("-c").arg(script);
+                command.arg(self.data()).arg(&self.program);
+                command
+            }
+        };
         command
             .args(arguments)
             .args(self.settings.iter().flat_map(|it| ["--set", it]))
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("XDG_CONFIG_HOME", self.folder.path())
             .env("PARLOR_DATA_FOLDER", self.data())
             .env("PARLOR_LISTEN_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
@@ -282,3 +309,26 @@ impl ServerProcess {
 
 /// How much of the log an error shows.
 const SAID_BYTES: usize = 2_000;
+
+/// Whether the system lets a process mount a file system of its own.
+pub fn has_own_disks() -> bool {
+    let try_it = "exec unshare --map-root-user --mount mount -t tmpfs tmpfs /mnt";
+    let tried = std::process::Command::new("sh")
+        .args(["-c", try_it])
+        .stderr(Stdio::null())
+        .status();
+    tried.is_ok_and(|status| status.success())
+}
+
+/// The script's `$0` is the folder, the rest what to run there.
+fn own_disk(kib: u32) -> String {
+    format!(
+        "exec unshare --map-root-user --mount sh -c \
+         'mount -t tmpfs -o mode=0700,size={kib}k tmpfs \"$0\" && exec \"$@\"' \"$0\" \"$@\""
+    )
+}
+
+/// In blocks of 512 bytes; the signal that comes with it is ignored, so that writes fail instead.
+fn file_limit(kib: u32) -> String {
+    format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", kib * 2)
+}

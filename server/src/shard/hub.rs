@@ -53,6 +53,7 @@ impl Hub {
             .map(|(slot, _)| slot as u32)
     }
 
+    #[cfg(test)]
     pub(crate) fn rooms(&self) -> usize {
         self.rooms.len()
     }

@@ -39,6 +39,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Of packets, for the half of the clients that stand behind the relay.
     pub loss: f64,
+    /// How long outboxes have to empty, and clients to hold everything, in the end.
+    pub patience: Duration,
 }
 
 impl Plan {
@@ -61,6 +63,8 @@ impl Plan {
         let faults = [Fault::Kill, Fault::Crash];
         Self {
             faults: faults.into_iter().cycle().take(count * 2).collect(),
+            // What a fault keeps from converging is not waited for at length.
+            patience: Duration::from_secs(15),
             ..Self::usual()
         }
     }
@@ -73,6 +77,7 @@ impl Plan {
             stretch: 40..100,
             faults: Vec::new(),
             loss: 0.02,
+            patience: Duration::from_secs(60),
         }
     }
 }

@@ -24,8 +24,6 @@ use crate::wait::{NotInTime, eventually};
 
 /// How long links have to come back; the figure itself is reported.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
-/// How long outboxes have to empty, and clients to hold everything.
-const QUIET_WITHIN: Duration = Duration::from_secs(90);
 
 /// Runs it and judges it.
 ///
@@ -38,7 +36,7 @@ pub async fn run(chaos: Chaos) -> Result<Outcome, ChaosError> {
         scene.carry_out(fault).await?;
     }
     scene.talk(&chaos).await;
-    scene.close().await
+    scene.close(chaos.plan.patience).await
 }
 
 struct Scene {
@@ -55,7 +53,6 @@ struct Scene {
     removed: Vec<(usize, RoomId)>,
     left: Vec<usize>,
     restores: Vec<Restore>,
-    epoch: u64,
     backups: u32,
     back: Vec<(Fault, Duration)>,
 }
@@ -133,7 +130,6 @@ impl Scene {
             removed: Vec::new(),
             left: Vec::new(),
             restores: Vec::new(),
-            epoch: 0,
             backups: 0,
             back: Vec::new(),
         };
@@ -352,10 +348,10 @@ impl Scene {
 
     // ---- the end
 
-    async fn close(mut self) -> Result<Outcome, ChaosError> {
-        let drained = self.all(|it| it.unsent == 0, QUIET_WITHIN).await;
+    async fn close(mut self, patience: Duration) -> Result<Outcome, ChaosError> {
+        let drained = self.all(|it| it.unsent == 0, patience).await;
         let fresh = self.fresh();
-        let converged = self.converge(&fresh).await;
+        let converged = self.converge(&fresh, patience).await;
         let (mut histories, mut views) = (Vec::new(), Vec::new());
         for client in std::mem::take(&mut self.clients).into_iter().flatten() {
             keep(
@@ -402,7 +398,11 @@ impl Scene {
     }
 
     /// Waits until every client holds what its person's fresh client holds.
-    async fn converge(&self, fresh: &[RecordedClient]) -> Result<(), NotInTime> {
+    async fn converge(
+        &self,
+        fresh: &[RecordedClient],
+        patience: Duration,
+    ) -> Result<(), NotInTime> {
         let alike = || {
             let clients = self.clients.iter().flatten().map(RecordedClient::progress);
             clients.zip(fresh).all(|(old, new)| {
@@ -410,7 +410,7 @@ impl Scene {
                 old.current && new.current && old.rooms == new.rooms
             })
         };
-        eventually(QUIET_WITHIN, || std::future::ready(alike())).await
+        eventually(patience, || std::future::ready(alike())).await
     }
 
     async fn all(

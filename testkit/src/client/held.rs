@@ -50,6 +50,7 @@ impl Room {
     pub(super) fn reload(&mut self) {
         let held = self.opened.then_some(self.applied);
         self.sync = RoomSync::new(held);
+        self.sync.want();
         self.filling = false;
     }
 

@@ -1,0 +1,11 @@
+//! The whole client core against a real server over real QUIC, as a face uses it.
+
+#![allow(clippy::unwrap_used)]
+
+mod face;
+mod files;
+mod outages;
+mod outbox;
+mod reading;
+mod sessions;
+mod talk;
