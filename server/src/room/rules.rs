@@ -7,9 +7,13 @@
 //! stand in the order of their predecessors.
 
 mod decide;
+#[cfg(any(test, feature = "conformance"))]
+pub mod model;
 mod permission;
 mod send_key;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Effect, Facts, PersonFacts, decide};
 pub(crate) use decide::{beginning, target_of};

@@ -1,6 +1,7 @@
 //! One suite for every store: stories, then random plans held against the model of the rules.
 //!
 //! A test of a store calls [`run`] with a way to make a fresh, empty one; the clock is the suite's.
+#![allow(clippy::unwrap_used)]
 
 mod own;
 mod people;
@@ -10,7 +11,7 @@ mod rooms;
 mod sending;
 mod world;
 
-pub use world::{Factory, World};
+pub use world::{Factory, World, uuid_v7};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,10 @@ impl Hand {
 
     pub fn forward(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub fn set(&self, now_ms: u64) {
+        self.0.store(now_ms, Ordering::SeqCst);
     }
 
     pub fn back(&self, ms: u64) {

@@ -296,10 +296,13 @@ fn come(
         return Ok(Effect::Nothing);
     }
     has_place(person, full)?;
-    Ok(Effect::Come {
-        user,
-        role: Role::MEMBER,
-    })
+    // A room that everyone has left begins anew with whoever comes: some member owns it.
+    let role = if room.member_count == 0 {
+        Role::OWNER
+    } else {
+        Role::MEMBER
+    };
+    Ok(Effect::Come { user, role })
 }
 
 fn remove(room: &RoomState, me: UserId, user: UserId) -> Result<Effect, Refusal> {

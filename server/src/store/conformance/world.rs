@@ -48,6 +48,11 @@ impl World {
 
     pub async fn person(&self, name: &str) -> UserId {
         let id = UserId(self.id());
+        self.person_as(id, name).await;
+        id
+    }
+
+    pub async fn person_as(&self, id: UserId, name: &str) {
         let user = NewUser {
             id,
             name: name.to_owned(),
@@ -63,7 +68,6 @@ impl World {
             .await
             .expect("the store answers")
             .expect("the name is free");
-        id
     }
 
     pub async fn people<const N: usize>(&self) -> [UserId; N] {
@@ -178,7 +182,7 @@ impl World {
     }
 }
 
-pub fn say(text: &str) -> Change {
+pub(super) fn say(text: &str) -> Change {
     Change::Post {
         timeline: Timeline::ROOM,
         after: None,
@@ -187,7 +191,7 @@ pub fn say(text: &str) -> Change {
     }
 }
 
-pub fn say_after(after: SendKey, text: &str) -> Change {
+pub(super) fn say_after(after: SendKey, text: &str) -> Change {
     Change::Post {
         timeline: Timeline::ROOM,
         after: Some(after),
@@ -196,7 +200,7 @@ pub fn say_after(after: SendKey, text: &str) -> Change {
     }
 }
 
-pub fn reply(root: u64, text: &str) -> Change {
+pub(super) fn reply(root: u64, text: &str) -> Change {
     Change::Post {
         timeline: Timeline(root),
         after: None,
@@ -205,7 +209,7 @@ pub fn reply(root: u64, text: &str) -> Change {
     }
 }
 
-pub fn create(kind: RoomKind, name: &str) -> Change {
+pub(super) fn create(kind: RoomKind, name: &str) -> Change {
     Change::Create {
         kind,
         name: named(name),
@@ -213,14 +217,14 @@ pub fn create(kind: RoomKind, name: &str) -> Change {
     }
 }
 
-pub fn named(name: &str) -> RoomName {
+pub(super) fn named(name: &str) -> RoomName {
     RoomName {
         shown: name.to_owned(),
         folded: name.to_lowercase(),
     }
 }
 
-pub fn role(user: UserId, role: Role) -> Change {
+pub(super) fn role(user: UserId, role: Role) -> Change {
     Change::SetRole { user, role }
 }
 

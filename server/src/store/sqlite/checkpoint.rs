@@ -14,11 +14,10 @@ use super::error::from_sqlx;
 use super::writer::Writer;
 use crate::store::Result;
 
-/// Pages in the log above which it is carried over: 8 MiB, so that pages written again and again
-/// go over once.
-const CARRY_ABOVE_PAGES: u64 = 2_048;
-/// Pages in the log above which the writer waits for it: 64 MiB of disk at most.
-const HOLD_ABOVE_PAGES: u64 = 16_384;
+/// Pages in the log above which it is carried over: 32 MiB. Pages that are written again and again
+/// go over once, and the log then begins anew on disk blocks that it has already: a commit that
+/// makes its file longer costs the file system several times as much.
+const CARRY_ABOVE_PAGES: u64 = 8_192;
 /// Silence after which the log is emptied and its file cut.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long emptying waits for readers; it is tried again later.
@@ -105,25 +104,20 @@ async fn run(
     let _ = connection.close().await;
 }
 
-/// Carries over what no reader or writer is in the way of.
+/// Carries all over: most of it beside the writer, then the few pages that came meanwhile while the
+/// writer waits, since the log only begins anew when nothing is left in it. A reader in the way
+/// leaves some; the next time takes it.
 async fn carry(
     connection: &mut SqliteConnection,
     writer: &Arc<Writer>,
     gauge: &WalGauge,
 ) -> sqlx::Result<()> {
-    let left = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
-    gauge
-        .pages
-        .store(left.min(CARRY_ABOVE_PAGES - 1), Ordering::Relaxed);
-    if left < HOLD_ABOVE_PAGES {
-        return Ok(());
-    }
-    // A writer that never pauses keeps the log's end moving: hold it while the rest goes over.
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
     let _held = writer.hold().await;
     let left = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
     gauge
         .pages
-        .store(left.min(CARRY_ABOVE_PAGES - 1), Ordering::Relaxed);
+        .store(left.min(CARRY_ABOVE_PAGES / 2), Ordering::Relaxed);
     Ok(())
 }
 

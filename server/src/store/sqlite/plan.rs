@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
+use futures_util::TryStreamExt;
 use parlor_protocol::message::{LongText, Timeline};
 use parlor_protocol::room::Role;
 use parlor_protocol::{SendKey, UserId};
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, SqliteConnection};
+use sqlx::{Arguments, Executor, SqliteConnection};
 
 use super::value::int;
 use crate::room::rules::{First, RoomState, Thing};
@@ -147,11 +148,10 @@ async fn posting(connection: &mut SqliteConnection, posts: Vec<Write>) -> sqlx::
         let Write::Post(row) = write else { continue };
         bind(&mut arguments, row).map_err(sqlx::Error::Encode)?;
     }
-    // What is left unbound is NULL: padding.
-    sqlx::query_with(POSTING[size], arguments)
-        .execute(connection)
-        .await
-        .map(drop)
+    // What is left unbound is NULL: padding. The statement's one result comes when it is done, and
+    // committed where it stands alone; waiting for the stream's end would cost another wake-up.
+    let mut results = connection.fetch_many(sqlx::query_with(POSTING[size], arguments));
+    results.try_next().await.map(drop)
 }
 
 fn bind(arguments: &mut SqliteArguments, row: PostRow) -> Result<(), sqlx::error::BoxDynError> {
