@@ -8,6 +8,7 @@
 //! ```
 
 mod driver;
+mod follow;
 mod held;
 mod outbox;
 mod reply;

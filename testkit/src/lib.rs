@@ -1,5 +1,6 @@
-//! What tests of Parlor are made of: lossy networks, free ports, bounded waiting,
-//! and the history checker that judges a whole run.
+//! What tests of Parlor are made of: real servers in this process or one of their own, lossy
+//! networks, hostile clients, recorded clients under chaos, and the history checker that judges a
+//! whole run.
 //!
 //! Architecture invariant: nothing here is reached by a shipped program. The relay
 //! and the checker decide in plain structs with a seed or a record passed in; what

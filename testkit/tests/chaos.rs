@@ -15,7 +15,7 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_whatever_is_killed() {
+async fn chaos_loses_nothing_acknowledged() {
     let first = from_environment("PARLOR_CHAOS_SEED", 1);
     for seed in first..first + from_environment("PARLOR_CHAOS_RUNS", RUNS) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -46,7 +46,7 @@ fn unlimited(mut server: ServerProcess) -> ServerProcess {
 }
 
 #[tokio::test]
-async fn a_full_disk_refuses_messages_keeps_what_it_has_and_goes_on_once_there_is_room() {
+async fn a_full_disk_refuses_messages_and_keeps_what_it_has() {
     let server = ServerProcess::new(PROGRAM).unwrap().on_a_disk_of(12 * 1024);
     let mut server = unlimited(server);
     server.start().await.unwrap();

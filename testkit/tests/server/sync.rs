@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use parlor_client_core::net::LinkEvent;
 use parlor_protocol::limit::RESET_ABOVE_CHANGES;
 use parlor_protocol::message::Posted;
-use parlor_protocol::room::RoomKind;
-use parlor_protocol::sync::{Behind, Entry, RoomBatch, RoomChanges, RoomEntry, RoomOpened};
+use parlor_protocol::room::{Head, RoomKind};
+use parlor_protocol::sync::{Behind, Entry, Heads, RoomBatch, RoomChanges, RoomEntry, RoomOpened};
 use parlor_protocol::{Kind, RoomId};
 use parlor_testkit::ask;
 use parlor_testkit::device::Device;
@@ -144,10 +144,17 @@ async fn a_slow_reader_is_told_and_has_everything_in_the_end() {
     let connected = server.connect(bob.by_token()).await.unwrap();
     let room = room_of(RoomKind::PRIVATE, &ada, &[]).await;
     ada.done(&ask::add(room, bob.user)).await;
+    let beside = ada
+        .done(&ask::create_room(RoomKind::PRIVATE, "annexe"))
+        .await;
+    ada.done(&ask::add(beside.room, bob.user)).await;
     connected.link.fire(&ask::open(room, None, 1)).unwrap();
-    // Nobody reads bob's link while four megabytes pass.
+    // Nobody reads bob's link while megabytes pass, and word of another room with them.
     let slow = || server.server.core().metrics.slow_links.get();
-    flood(&ada, room, 300, &noise(15_000)).await;
+    for _ in 0..6 {
+        ada.post(beside.room, "meanwhile").await;
+        flood(&ada, room, 50, &noise(15_000)).await;
+    }
 
     let mut bob = Device::new(connected);
     let (mut held, mut rev) = (BTreeMap::new(), 0);
@@ -178,4 +185,12 @@ async fn a_slow_reader_is_told_and_has_everything_in_the_end() {
     // And it goes on as before.
     let said = ada.post(room, "are you with us?").await;
     assert_eq!(bob.message(room).await.seq, said.seq);
+    let said = ada.post(beside.room, "and here?").await;
+    loop {
+        let heads: Heads = bob.push().await;
+        let heard = |head: &Head| head.room == beside.room && head.rev == said.rev;
+        if heads.heads.iter().any(heard) {
+            return;
+        }
+    }
 }
