@@ -11,6 +11,8 @@ mod rooms;
 mod sending;
 mod world;
 
+#[cfg(test)]
+pub(crate) use world::say;
 pub use world::{Factory, World, uuid_v7};
 
 use std::sync::Arc;

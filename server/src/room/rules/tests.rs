@@ -110,7 +110,7 @@ proptest! {
         plan.people.iter().for_each(|person| model.person(*person));
         let mut acknowledged = HashMap::new();
         for _ in 0..400 {
-            let Step { commands, now_ms } = plan.next();
+            let Step { commands, now_ms } = plan.draw();
             let results: Vec<_> = commands.iter().map(|command| model.append(command, now_ms)).collect();
             for (command, result) in commands.iter().zip(&results) {
                 if let Ok(done) = result {

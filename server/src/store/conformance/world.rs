@@ -27,6 +27,11 @@ impl World {
     pub async fn new(factory: &impl Factory) -> Self {
         let hand = Hand::new();
         let store = factory.make(&hand).await;
+        Self::with(store, hand)
+    }
+
+    /// Around a store that is there.
+    pub fn with(store: Arc<dyn Store>, hand: Hand) -> Self {
         Self {
             store,
             hand,
@@ -182,7 +187,7 @@ impl World {
     }
 }
 
-pub(super) fn say(text: &str) -> Change {
+pub(crate) fn say(text: &str) -> Change {
     Change::Post {
         timeline: Timeline::ROOM,
         after: None,

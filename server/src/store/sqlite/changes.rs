@@ -16,13 +16,14 @@ use crate::store::Result;
 /// Bytes of entries of one reply, so that it fits a frame with room to spare.
 const ENTRY_BYTES: usize = PAGE_TEXT_BYTES;
 
+// Too far behind, the range is empty, so that nothing is read only to be dropped.
 // Columns 0–4 are the room's, 5–6 the change's, 7–15 the message's, 16–19 the person's.
 const CHANGES: &str = concat!(
     "SELECT r.rev, r.head, r.floor, r.members, r.name, c.rev, c.kind, ",
     message_columns!(),
     ", u.id, coalesce(b.role, 0), u.name, u.display_name, r.topic
     FROM rooms r
-    LEFT JOIN room_changes c ON c.room = r.id AND c.rev > ?2 AND r.rev BETWEEN ?2 AND ?2 + ?5
+    LEFT JOIN room_changes c ON c.room = r.id AND c.rev > iif(r.rev BETWEEN ?2 AND ?2 + ?5, ?2, r.rev)
         AND (c.kind <> 1 OR iif(c.ref_a = 0, c.ref_b, c.ref_a) >= ?3)
     LEFT JOIN messages m ON c.kind = 1 AND m.room = c.room AND m.timeline = c.ref_a AND m.seq = c.ref_b
     LEFT JOIN users u ON c.kind = 2 AND u.id = c.ref_a
