@@ -61,9 +61,20 @@ impl World {
         let fate = &mut self.tally.fates[post as usize];
         if !fate.sent {
             fate.sent = true;
-            let segment = usize::from(self.ledger.plan.posts[post as usize].segment);
-            self.tally.segments[segment].sent += 1;
+            let planned = self.ledger.post(post);
+            self.expected += u64::from(self.readers[planned.room as usize]);
+            self.tally.segments[usize::from(planned.segment)].sent += 1;
             self.tally.sent += 1;
+        }
+    }
+
+    /// A post that was refused for good is not delivered to anybody.
+    pub(super) fn give_up(&mut self, post: PostIndex) {
+        let fate = &mut self.tally.fates[post as usize];
+        if !fate.refused {
+            fate.refused = true;
+            let room = self.ledger.post(post).room;
+            self.expected -= u64::from(self.readers[room as usize]);
         }
     }
 

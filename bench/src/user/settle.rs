@@ -24,16 +24,7 @@ impl World {
         self.next_post >= self.ledger.plan.posts.len()
             && self.open_posts == 0
             && self.users.iter().all(|user| user.outbox.is_empty())
-            && self.tally.deliveries >= self.expected()
-    }
-
-    /// Deliveries that the posts sent so far must bring.
-    pub fn expected(&self) -> u64 {
-        let fates = self.tally.fates.iter().zip(&self.ledger.plan.posts);
-        fates
-            .filter(|(fate, _)| fate.sent && !fate.refused)
-            .map(|(_, post)| u64::from(self.readers[post.room as usize]))
-            .sum()
+            && self.tally.deliveries >= self.expected
     }
 
     /// Holds every post against what became of it.

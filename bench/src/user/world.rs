@@ -58,6 +58,8 @@ pub struct World {
     pub(super) readers: Vec<u32>,
     pub(super) start: Option<Instant>,
     pub(super) next_post: usize,
+    /// Deliveries that the posts sent so far must bring.
+    pub(super) expected: u64,
     /// Posts that are neither acknowledged nor refused for good.
     pub(super) open_posts: u64,
     pub(super) out: Vec<Output>,
@@ -134,6 +136,7 @@ impl World {
             readers,
             start: None,
             next_post: 0,
+            expected: 0,
             open_posts: 0,
             out: Vec::new(),
             random: ChaCha8Rng::seed_from_u64(spec.seed),
@@ -312,7 +315,7 @@ impl World {
                 } else {
                     state.outbox.remove(post);
                     self.open_posts -= 1;
-                    self.tally.fates[post as usize].refused = true;
+                    self.give_up(post);
                 }
             }
             Asked::Open(view) | Asked::Changes(view) | Asked::Page(view) => {
