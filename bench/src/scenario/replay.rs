@@ -19,5 +19,10 @@ pub(super) async fn run(
     let said = corpus::read(path, shape.messages as usize)?;
     let plan = corpus::plan(&said, shape.users, shape.rate, shape.seed);
     let texts = Texts::Log(said.into_iter().map(|message| message.text).collect());
-    run_plan(shape, prepared, plan, texts, interrupt).await
+    // The log's length and the rate say how long it takes, not --seconds.
+    let shape = Shape {
+        seconds: plan.counted_seconds(),
+        ..shape.clone()
+    };
+    run_plan(&shape, prepared, plan, texts, interrupt).await
 }
