@@ -77,16 +77,18 @@ async fn recent_batches_and_the_database_tell_the_same() {
 }
 
 /// A text that compression makes nothing of.
-fn noise(bytes: usize) -> String {
-    let mut rng = ChaCha8Rng::seed_from_u64(5);
+fn noise(number: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(number);
     let letters = rand::distr::Alphanumeric.sample_iter(&mut rng);
-    letters.take(bytes).map(char::from).collect()
+    letters.take(15_000).map(char::from).collect()
 }
 
 /// Sends many messages, several in flight.
-async fn flood(device: &Device, room: RoomId, count: usize, text: &str) {
+async fn flood(device: &Device, room: RoomId, count: usize, text: impl Fn(u64) -> String) {
     for _ in 0..count.div_ceil(50) {
-        let posts: Vec<_> = (0..50).map(|_| ask::post(room, text)).collect();
+        let posts: Vec<_> = (0..50)
+            .map(|number| ask::post(room, &text(number)))
+            .collect();
         let sent = posts
             .iter()
             .map(|post| device.link.request::<_, Posted>(post));
@@ -104,13 +106,13 @@ async fn who_is_too_far_behind_begins_anew_with_the_newest_page() {
     let held = bob.open(room).await.changes.through;
     let _: parlor_protocol::hello::Done = bob.ask(&ask::close(room)).await;
     let changes = RESET_ABOVE_CHANGES as usize;
-    flood(&ada, room, changes - 50, "said").await;
+    flood(&ada, room, changes - 50, |_| "said".to_owned()).await;
     let near: RoomOpened = bob.ask(&ask::open(room, Some(held), 50)).await;
     assert!(
         !near.changes.reset && near.changes.through < near.changes.rev,
         "in parts"
     );
-    flood(&ada, room, 100, "said").await;
+    flood(&ada, room, 100, |_| "said".to_owned()).await;
     let far: RoomOpened = bob.ask(&ask::open(room, Some(held), 50)).await;
     assert!(far.changes.reset);
     let page = far.page.unwrap();
@@ -153,7 +155,7 @@ async fn a_slow_reader_is_told_and_has_everything_in_the_end() {
     let slow = || server.server.core().metrics.slow_links.get();
     for _ in 0..6 {
         ada.post(beside.room, "meanwhile").await;
-        flood(&ada, room, 50, &noise(15_000)).await;
+        flood(&ada, room, 50, noise).await;
     }
 
     let mut bob = Device::new(connected);
