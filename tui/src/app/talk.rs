@@ -81,9 +81,11 @@ impl Talk {
         self.focus = Focus::Composer;
     }
 
-    /// Where to go when room `gone` is no longer there.
+    /// Where to go when no room is on screen: where something waits, else where most was said.
     pub(crate) fn next_room(views: &Views) -> Option<RoomId> {
-        let unread = views.rooms.iter().find(|room| room.unread > 0);
-        unread.or(views.rooms.first()).map(|room| room.id)
+        let rooms = views.rooms.iter();
+        rooms
+            .max_by_key(|room| (room.mentioned, room.unread, room.head))
+            .map(|room| room.id)
     }
 }

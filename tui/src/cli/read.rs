@@ -1,8 +1,10 @@
 //! Reading messages out of a room.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use parlor_client_core::api::{MessageId, MessageView};
+use parlor_client_core::api::{Change, Changes, Core, MessageId, MessageView};
 use parlor_client_core::text::{safe, sanitize_line};
 use serde_json::json;
 
@@ -13,6 +15,8 @@ use super::session::{self, Reach};
 
 /// Messages printed when nobody says how many.
 const USUAL_COUNT: u64 = 20;
+/// Wait for a name that has to be asked for; then the line goes out with what is known.
+const NAME_WITHIN: Duration = Duration::from_secs(2);
 /// Columns of a name at most.
 const NAME_COLUMNS: usize = 32;
 
@@ -26,6 +30,10 @@ pub(super) async fn tail(given: &Arguments, tail: &Tail) -> Result<(), Failure> 
     let count = tail.count.or(tail.from.is_none().then_some(USUAL_COUNT));
     let mut messages = core.read(room, tail.from, count, tail.follow);
     let zone = TimeZone::system();
+    let mut names = Names {
+        changes: core.changes(),
+        core: core.clone(),
+    };
     let printed = loop {
         let next = tokio::select! {
             next = messages.next() => next?,
@@ -33,9 +41,10 @@ pub(super) async fn tail(given: &Arguments, tail: &Tail) -> Result<(), Failure> 
             _ = tokio::signal::ctrl_c() => None,
         };
         let Some(message) = next else { break Ok(()) };
+        let name = names.of(&message, reach).await;
         let text = match given.json {
-            true => as_json(&message).to_string(),
-            false => as_line(&message, &zone),
+            true => as_json(&message, &name).to_string(),
+            false => as_line(&message, &name, &zone),
         };
         if let Err(failure) = line(&text) {
             break Err(failure);
@@ -46,9 +55,40 @@ pub(super) async fn tail(given: &Arguments, tail: &Tail) -> Result<(), Failure> 
     printed
 }
 
+/// Who wrote what: the core asks the server for people it does not know yet.
+struct Names {
+    changes: Changes,
+    core: Core,
+}
+
+impl Names {
+    async fn of(&mut self, message: &MessageView, reach: Reach) -> String {
+        let known = |core: &Core| {
+            core.person(message.author)
+                .map(|person| person.display_name)
+        };
+        let asked = async {
+            loop {
+                if let Some(name) = known(&self.core) {
+                    return name;
+                }
+                if self.changes.next().await == Change::Closed {
+                    return message.author_name.to_string();
+                }
+            }
+        };
+        let patience = match reach {
+            Reach::Server => NAME_WITHIN,
+            Reach::Stored => Duration::ZERO,
+        };
+        let named = tokio::time::timeout(patience, asked).await;
+        named.unwrap_or_else(|_| message.author_name.to_string())
+    }
+}
+
 /// `2026-11-21 10:42  Ada: text`, further lines indented; nothing in it moves the cursor.
-fn as_line(message: &MessageView, zone: &TimeZone) -> String {
-    let name = sanitize_line(&message.author_name, NAME_COLUMNS);
+fn as_line(message: &MessageView, name: &str, zone: &TimeZone) -> String {
+    let name = sanitize_line(name, NAME_COLUMNS);
     let at = at(message.at_ms).map_or_else(String::new, |at| {
         at.to_zoned(zone.clone())
             .strftime("%Y-%m-%d %H:%M")
@@ -62,7 +102,7 @@ fn as_line(message: &MessageView, zone: &TimeZone) -> String {
 }
 
 /// The text as it was written, byte for byte.
-fn as_json(message: &MessageView) -> serde_json::Value {
+fn as_json(message: &MessageView, name: &str) -> serde_json::Value {
     let seq = match message.id {
         MessageId::Seq(seq) => Some(seq),
         MessageId::Unsent(_) => None,
@@ -71,7 +111,7 @@ fn as_json(message: &MessageView) -> serde_json::Value {
         "room": message.room.to_string(),
         "seq": seq,
         "at": at(message.at_ms).map(|at| at.to_string()),
-        "author": message.author_name,
+        "author": name,
         "author_id": message.author.to_string(),
         "text": message.text,
         "edited": message.edited,

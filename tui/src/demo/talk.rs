@@ -33,9 +33,7 @@ pub(super) async fn furnish(company: &mut Company) -> Result<(Vec<RoomId>, Vec<C
         }
         let host = company.host(name, shown).await?;
         for (name, topic) in ROOMS {
-            let (name, topic) = (name.to_owned(), topic.to_owned());
-            let kind = RoomKind::Public;
-            rooms.push(host.create_room(NewRoom { kind, name, topic }).await?);
+            rooms.push(room(&host, name, topic).await?);
         }
         people.push(host);
     }
@@ -47,6 +45,17 @@ pub(super) async fn furnish(company: &mut Company) -> Result<(Vec<RoomId>, Vec<C
             .map_err(|_| Failure::unreachable("timed_out", "the demo's server did not answer"))??;
     }
     Ok((rooms, people))
+}
+
+/// A public room; the one that every installation begins with is there already.
+async fn room(host: &Core, name: &str, topic: &str) -> Result<RoomId, Failure> {
+    if let Ok(room) = host.find_room(name).await {
+        host.set_topic(room, topic).await?;
+        return Ok(room);
+    }
+    let (name, topic) = (name.to_owned(), topic.to_owned());
+    let kind = RoomKind::Public;
+    Ok(host.create_room(NewRoom { kind, name, topic }).await?)
 }
 
 /// The rest of the conversation, and answers for the newcomer, until it is ended from outside.
