@@ -1,5 +1,8 @@
 //! What may be typed after `parlor`.
 
+// The docs of arguments are help texts, shown as they stand: [:PORT] is no link.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
