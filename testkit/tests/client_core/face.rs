@@ -16,13 +16,13 @@ use tokio::time::timeout;
 /// Anything that takes longer will not happen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Face {
-    pub core: Core,
-    pub changes: Changes,
-    pub folder: Arc<TempDir>,
+pub(crate) struct Face {
+    pub(crate) core: Core,
+    pub(crate) changes: Changes,
+    pub(crate) folder: Arc<TempDir>,
 }
 
-pub fn sign_up(name: &str) -> SignUp {
+pub(crate) fn sign_up(name: &str) -> SignUp {
     SignUp {
         name: name.to_owned(),
         display_name: String::new(),
@@ -30,7 +30,7 @@ pub fn sign_up(name: &str) -> SignUp {
     }
 }
 
-pub fn offline() -> Options {
+pub(crate) fn offline() -> Options {
     Options {
         connect: false,
         ..Options::app("test 0")
@@ -39,7 +39,7 @@ pub fn offline() -> Options {
 
 impl Face {
     /// A profile of nobody.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::open(
             Arc::new(tempfile::tempdir().unwrap()),
             Options::app("test 0"),
@@ -47,7 +47,7 @@ impl Face {
         .await
     }
 
-    pub async fn open(folder: Arc<TempDir>, options: Options) -> Self {
+    pub(crate) async fn open(folder: Arc<TempDir>, options: Options) -> Self {
         let profile = Profile::at(folder.path());
         let (core, changes) = Core::open(profile, options).await.unwrap();
         Self {
@@ -58,11 +58,11 @@ impl Face {
     }
 
     /// The first person of a server, its owner.
-    pub async fn owner(server: &TestServer, name: &str) -> Self {
+    pub(crate) async fn owner(server: &TestServer, name: &str) -> Self {
         Self::join(&server.owner_link(), name).await
     }
 
-    pub async fn join(link: &JoinLink, name: &str) -> Self {
+    pub(crate) async fn join(link: &JoinLink, name: &str) -> Self {
         let face = Self::new().await;
         face.core.join(link, sign_up(name)).await.unwrap();
         face.online().await;
@@ -70,7 +70,7 @@ impl Face {
     }
 
     /// Another person, invited by this one.
-    pub async fn invite(&self, link: &JoinLink, name: &str) -> Self {
+    pub(crate) async fn invite(&self, link: &JoinLink, name: &str) -> Self {
         let invite = self.core.create_invite(NewInvite::default()).await.unwrap();
         Self::join(
             &JoinLink {
@@ -83,12 +83,12 @@ impl Face {
     }
 
     /// Another process of the same person on the same files.
-    pub async fn beside(&self, options: Options) -> Self {
+    pub(crate) async fn beside(&self, options: Options) -> Self {
         Self::open(self.folder.clone(), options).await
     }
 
     /// Closes and opens again, as a program does that is started anew.
-    pub async fn again(self, options: Options) -> Self {
+    pub(crate) async fn again(self, options: Options) -> Self {
         let Self {
             core,
             changes,
@@ -100,7 +100,7 @@ impl Face {
     }
 
     /// Another device of the same person.
-    pub async fn device(&self, name: &str, server: &ServerAddress, trust: Trust) -> Self {
+    pub(crate) async fn device(&self, name: &str, server: &ServerAddress, trust: Trust) -> Self {
         let face = Self::new().await;
         face.core
             .log_in(server, trust, name, PASSWORD)
@@ -110,19 +110,19 @@ impl Face {
         face
     }
 
-    pub async fn online(&self) {
+    pub(crate) async fn online(&self) {
         timeout(PATIENCE, self.core.online())
             .await
             .expect("it comes online")
             .unwrap();
     }
 
-    pub fn content_file(&self) -> PathBuf {
+    pub(crate) fn content_file(&self) -> PathBuf {
         Profile::at(self.folder.path()).content_file()
     }
 
     /// The room of that title, waiting for it.
-    pub async fn room(&mut self, title: &str) -> RoomId {
+    pub(crate) async fn room(&mut self, title: &str) -> RoomId {
         self.until(title, |core| {
             core.rooms()
                 .into_iter()
@@ -133,7 +133,11 @@ impl Face {
     }
 
     /// Looks at every change until something is so.
-    pub async fn until<T>(&mut self, what: &str, mut look: impl FnMut(&Core) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(
+        &mut self,
+        what: &str,
+        mut look: impl FnMut(&Core) -> Option<T>,
+    ) -> T {
         let looking = async {
             loop {
                 if let Some(found) = look(&self.core) {
@@ -154,7 +158,11 @@ impl Face {
     }
 
     /// Waits for one change that is such.
-    pub async fn change<T>(&mut self, what: &str, mut is: impl FnMut(Change) -> Option<T>) -> T {
+    pub(crate) async fn change<T>(
+        &mut self,
+        what: &str,
+        mut is: impl FnMut(Change) -> Option<T>,
+    ) -> T {
         let waiting = async {
             loop {
                 if let Some(found) = is(self.changes.next().await) {
@@ -167,7 +175,7 @@ impl Face {
             .unwrap_or_else(|_| panic!("never: {what}"))
     }
 
-    pub fn timeline(&self, room: RoomId) -> Timeline {
+    pub(crate) fn timeline(&self, room: RoomId) -> Timeline {
         self.core.timeline(
             room,
             Layout {
@@ -178,7 +186,7 @@ impl Face {
     }
 
     /// Waits until the timeline shows these texts at its end.
-    pub async fn sees(&mut self, timeline: &Timeline, texts: &[&str]) {
+    pub(crate) async fn sees(&mut self, timeline: &Timeline, texts: &[&str]) {
         let what = format!("{texts:?} on screen");
         self.until(&what, |_| {
             let seen = shown(timeline);
@@ -193,7 +201,7 @@ impl Face {
         .await;
     }
 
-    pub async fn say(&self, room: RoomId, text: &str) {
+    pub(crate) async fn say(&self, room: RoomId, text: &str) {
         let key = self.core.post(room, text).await.unwrap();
         timeout(PATIENCE, self.core.wait_sent(key))
             .await
@@ -202,7 +210,7 @@ impl Face {
     }
 
     /// All messages of a room, as a script reads them.
-    pub async fn read_all(&self, room: RoomId) -> Vec<Arc<MessageView>> {
+    pub(crate) async fn read_all(&self, room: RoomId) -> Vec<Arc<MessageView>> {
         let mut reader = self.core.read(room, Some(1), None, false);
         let mut all = Vec::new();
         while let Some(message) = timeout(PATIENCE, reader.next())
@@ -215,7 +223,7 @@ impl Face {
         all
     }
 
-    pub async fn texts(&self, room: RoomId) -> Vec<String> {
+    pub(crate) async fn texts(&self, room: RoomId) -> Vec<String> {
         self.read_all(room)
             .await
             .iter()
@@ -225,7 +233,7 @@ impl Face {
 }
 
 /// What stands on screen, unsent ones included; placeholders as "…".
-pub fn shown(timeline: &Timeline) -> Vec<String> {
+pub(crate) fn shown(timeline: &Timeline) -> Vec<String> {
     let screen = timeline.screen(|_, _| 1);
     let rows = screen.rows.iter().map(|row| {
         row.message
