@@ -1,7 +1,7 @@
 //! Deliberate faults, so that the history checker can show that it would notice them.
 //!
 //! They exist only under the feature `mutations`, which no release is built with; one is chosen when
-//! the process starts, by [`choose`] or by the environment variable [`VARIABLE`].
+//! the process starts, by `choose` or by the environment variable [`VARIABLE`].
 
 /// Names the fault to make, in snake case.
 pub const VARIABLE: &str = "MUTATE_PARLOR_SERVER";
