@@ -54,7 +54,16 @@ pub struct Node {
 impl Node {
     /// Starts everything on the current runtime, which becomes the core's, and on the shard's thread.
     pub async fn start(parts: Parts) -> Result<Self, EndpointError> {
-        let Parts { config, store, metrics, bound, tls, pins, keys, public_address } = parts;
+        let Parts {
+            config,
+            store,
+            metrics,
+            bound,
+            tls,
+            pins,
+            keys,
+            public_address,
+        } = parts;
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (seen, seen_inbox) = mpsc::channel(SEEN_WAITING);
         let shard = ShardHandle::new(mailbox);
@@ -80,7 +89,12 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(note_seen(store.clone(), seen_inbox));
         tasks.spawn(prune(store));
-        Ok(Self { core, shard, address, tasks })
+        Ok(Self {
+            core,
+            shard,
+            address,
+            tasks,
+        })
     }
 
     /// Where the UDP socket listens.

@@ -85,7 +85,9 @@ impl Inner {
             ext: Extensions::NONE,
         };
         // Not answered, they are wanted again by the next screen that shows them.
-        let Ok(People { people, ext: _ }) = self.ask(&asked).await else { return };
+        let Ok(People { people, ext: _ }) = self.ask(&asked).await else {
+            return;
+        };
         let found: Vec<PersonRow> = people.into_iter().map(PersonRow::from).collect();
         self.note_nobody(&wanted, &found);
         self.learn(found).await;
@@ -97,7 +99,11 @@ impl Inner {
         if nobody.len() >= MAX_PEOPLE {
             nobody.clear();
         }
-        nobody.extend(wanted.iter().filter(|user| !found.iter().any(|row| row.user == **user)));
+        nobody.extend(
+            wanted
+                .iter()
+                .filter(|user| !found.iter().any(|row| row.user == **user)),
+        );
     }
 
     pub(crate) async fn find_people(

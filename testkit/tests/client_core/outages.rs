@@ -53,7 +53,10 @@ async fn a_restored_backup_makes_everything_be_loaded_anew_and_unsent_messages_g
     let general = ada.room("general").await;
     ada.say(general, "before the backup").await;
     let copy = server.folder().join("copy");
-    server.run(&["backup", copy.to_str().unwrap()]).await.unwrap();
+    server
+        .run(&["backup", copy.to_str().unwrap()])
+        .await
+        .unwrap();
     ada.say(general, "after the backup").await;
     let timeline = ada.timeline(general);
     ada.sees(&timeline, &["before the backup", "after the backup"])
@@ -64,7 +67,10 @@ async fn a_restored_backup_makes_everything_be_loaded_anew_and_unsent_messages_g
     })
     .await;
     ada.core.post(general, "written meanwhile").await.unwrap();
-    server.run(&["restore", copy.to_str().unwrap()]).await.unwrap();
+    server
+        .run(&["restore", copy.to_str().unwrap()])
+        .await
+        .unwrap();
     server.start().await.unwrap();
     ada.sees(&timeline, &["before the backup", "written meanwhile"])
         .await;
