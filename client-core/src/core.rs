@@ -15,7 +15,6 @@ mod ask;
 mod engine;
 mod hold;
 mod inner;
-mod landing;
 mod load;
 mod markers;
 mod people;

@@ -151,11 +151,11 @@ impl Core {
 impl Core {
     /// The person's rooms by kind and title. From memory.
     pub fn rooms(&self) -> Vec<RoomView> {
-        render::rooms(&mut self.inner().state())
+        self.inner().view(render::rooms)
     }
 
     pub fn room(&self, room: RoomId) -> Option<RoomView> {
-        render::room(&mut self.inner().state(), room)
+        self.inner().view(|state| render::room(state, room))
     }
 
     /// The room that a ROOM argument names: a name, an id or @person (whose direct room is opened).
@@ -229,13 +229,13 @@ impl Core {
     /// What is known of a person; unknown ones are asked for in the background, then
     /// `Change::Rooms` or `Change::Timeline` follows.
     pub fn person(&self, user: UserId) -> Option<PersonView> {
-        let mut state = self.inner().state();
-        let known = state.people.get(&user).map(render::person);
-        if known.is_none() {
-            state.name_of(user);
-            self.inner().poke();
-        }
-        known
+        self.inner().view(|state| {
+            let known = state.people.get(&user).map(render::person);
+            if known.is_none() {
+                state.name_of(user);
+            }
+            known
+        })
     }
 
     /// Silences a room on this device, or ends that.
@@ -254,7 +254,7 @@ impl Core {
 impl Core {
     /// Others who are typing in an open room.
     pub fn typing(&self, room: RoomId) -> Vec<PersonView> {
-        render::typing(&mut self.inner().state(), room)
+        self.inner().view(|state| render::typing(state, room))
     }
 
     /// The person is typing (call at each key; sent at most every 3 s), or stopped.
@@ -292,7 +292,7 @@ impl Core {
 
     /// Unsent and failed messages of a room, oldest first.
     pub fn unsent(&self, room: RoomId) -> Vec<Arc<MessageView>> {
-        self.inner().state().unsent_views(room)
+        self.inner().view(|state| state.unsent_views(room))
     }
 
     /// Sends a failed message again, after those written since.

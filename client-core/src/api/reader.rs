@@ -26,7 +26,8 @@ pub struct Reader {
     follow: bool,
     ready: VecDeque<Arc<MessageView>>,
     changes: Changes,
-    _hold: Option<Hold>,
+    settled: bool,
+    _hold: Hold,
 }
 
 impl Reader {
@@ -39,7 +40,7 @@ impl Reader {
     ) -> Self {
         let (changes, queue) = Changes::new();
         inner.state().readers.push(Arc::downgrade(&queue));
-        let hold = follow.then(|| Hold::new(inner.clone(), room));
+        let hold = Hold::new(inner.clone(), room);
         Self {
             inner,
             room,
@@ -48,7 +49,7 @@ impl Reader {
             follow,
             ready: VecDeque::new(),
             changes,
-            // The reader of changes keeps its queue alive.
+            settled: false,
             _hold: hold,
         }
     }
@@ -56,6 +57,11 @@ impl Reader {
     /// The next message; `None` at the end, unless it follows: then it waits for the next one.
     /// Long texts are whole. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<Arc<MessageView>>, ReadError> {
+        if !self.settled {
+            // Where the room ends is known once it is open.
+            self.inner.settle(self.room).await;
+            self.settled = true;
+        }
         loop {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(Some(message));

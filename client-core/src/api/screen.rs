@@ -101,7 +101,7 @@ impl Timeline {
     /// not measured since it, its surroundings or the width changed; it is called for rows on
     /// screen only.
     pub fn screen(&self, mut measure: impl FnMut(&MessageView, Surroundings) -> u32) -> ScreenView {
-        let unsent = self.inner.state().unsent_views(self.room);
+        let unsent = self.inner.view(|state| state.unsent_views(self.room));
         // No lock is held while the face measures: it may ask the core whatever it likes.
         let around = lock(&self.screen).unsent_around(&unsent);
         let tail: Vec<_> = unsent
@@ -207,9 +207,6 @@ impl Timeline {
         let fetches = lock(&self.screen).take_fetches();
         for range in fetches {
             self.inner.load_for(&self.screen, self.room, range);
-        }
-        if !self.inner.state().wishes.unknown.is_empty() {
-            self.inner.poke();
         }
     }
 }

@@ -202,6 +202,7 @@ impl Engine {
         }
         self.send_markers(false);
         self.send_due().await;
+        self.ask_names();
     }
 
     async fn on_order(&mut self, order: Order) {

@@ -49,6 +49,8 @@ pub(crate) struct Inner {
     pub(crate) progress: watch::Sender<Progress>,
     /// The outbox changed, here or in another process.
     pub(crate) outbox_moved: Notify,
+    /// A room's catching up came to an end, or to another turn.
+    pub(crate) settled: Notify,
     poke: Notify,
     state: Mutex<State>,
 }
@@ -84,6 +86,7 @@ impl Inner {
             orders,
             progress: watch::channel(Progress::Idle).0,
             outbox_moved: Notify::new(),
+            settled: Notify::new(),
             poke: Notify::new(),
             state: Mutex::new(state),
         })
@@ -92,6 +95,17 @@ impl Inner {
     /// The state; never hold it across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads for a face. Names that it lacks are asked for.
+    pub(crate) fn view<T>(&self, read: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let before = state.wishes.unknown.len();
+        let view = read(&mut state);
+        if state.wishes.unknown.len() > before {
+            self.poke.notify_one();
+        }
+        view
     }
 
     /// Changes what faces want and makes the engine look.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use parlor_protocol::{RoomId, SendKey, UserId};
 
-use super::landing::Landing;
 use super::screen::OnScreen;
 use crate::account::Account;
 use crate::api::{Change, LinkState, MessageView, Presence, PresenceView, Queue};
@@ -44,8 +43,6 @@ pub(crate) struct State {
     pub(crate) names: HashSet<String>,
     /// Unsent messages by their place.
     pub(crate) outbox: BTreeMap<i64, OutboxRow>,
-    /// Acknowledged ones whose entry has not come back yet.
-    pub(crate) landing: Landing,
     /// Keys that were given up for others, for whoever waits under the old one.
     pub(crate) renamed: HashMap<SendKey, SendKey>,
     /// What became of messages lately, the newest last.
@@ -53,6 +50,8 @@ pub(crate) struct State {
     pub(crate) screens: Vec<Weak<Mutex<OnScreen>>>,
     pub(crate) readers: Vec<Weak<Queue>>,
     pub(crate) shown: Shown<RoomId>,
+    /// The newest message of each room that a notification was raised for.
+    pub(crate) notified: HashMap<RoomId, u64>,
     pub(crate) wishes: Wishes,
 }
 
@@ -91,8 +90,10 @@ pub(crate) struct Room {
     pub(crate) presence_at: Option<Instant>,
     /// When a typing signal of one's own was sent last.
     pub(crate) typed_at: Option<Instant>,
-    /// What of it is held is on its way to what the server holds.
+    /// It is open, and what the server holds is here.
     pub(crate) current: bool,
+    /// There is nothing to wait for: it is current, or cannot be opened now.
+    pub(crate) settled: bool,
 }
 
 impl Room {
@@ -106,6 +107,7 @@ impl Room {
             presence_at: None,
             typed_at: None,
             current: false,
+            settled: false,
         }
     }
 }
@@ -123,12 +125,12 @@ impl State {
             people: HashMap::new(),
             names: HashSet::new(),
             outbox: BTreeMap::new(),
-            landing: Landing::default(),
             renamed: HashMap::new(),
             outcomes: VecDeque::new(),
             screens: Vec::new(),
             readers: Vec::new(),
             shown: Shown::new(),
+            notified: HashMap::new(),
             wishes: Wishes {
                 holds: HashMap::new(),
                 unknown: BTreeSet::new(),
@@ -228,12 +230,9 @@ impl State {
     /// Unsent messages of a room as shown below its newest one.
     pub(crate) fn unsent_views(&mut self, room: RoomId) -> Vec<Arc<MessageView>> {
         let rows: Vec<OutboxRow> = self.unsent_rows(room).cloned().collect();
-        let mut views = self.landing.views(room);
-        views.extend(
-            rows.iter()
-                .map(|row| Arc::new(super::render::unsent(self, row))),
-        );
-        views
+        rows.iter()
+            .map(|row| Arc::new(super::render::unsent(self, row)))
+            .collect()
     }
 
     /// Now by the server's clock, ms since the Unix epoch.

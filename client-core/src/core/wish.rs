@@ -1,7 +1,7 @@
 //! Small wishes of faces that need no answer.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parlor_protocol::message::Place;
 use parlor_protocol::signal::Typing;
@@ -10,9 +10,14 @@ use parlor_protocol::{Code, Extensions, Refusal, RoomId};
 use super::inner::{Inner, Progress};
 use super::render::TYPING_EVERY;
 use super::screen::lock;
-use crate::api::{AskError, Change, MessageId, Presence};
+use crate::api::{AskError, Change, LinkState, MessageId, Presence};
 use crate::log::SeqRange;
 use crate::store::MessageRow;
+
+/// How long a reader waits for a room to be caught up with.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+/// How often it looks whether the link still is.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Inner {
     /// Waits until the link is up and what was missed is here.
@@ -37,6 +42,31 @@ impl Inner {
                 return Err(AskError::Closed);
             }
         }
+    }
+
+    /// Waits until a room that is held open is caught up with, where a link is up or being made; a
+    /// reader who is offline reads what is held.
+    pub(crate) async fn settle(&self, room: RoomId) {
+        let settled = async {
+            loop {
+                let turn = self.settled.notified();
+                tokio::pin!(turn);
+                turn.as_mut().enable();
+                {
+                    let state = self.state();
+                    let waits = matches!(state.link, LinkState::Connecting | LinkState::Online);
+                    if !waits || state.rooms.get(&room).is_some_and(|known| known.settled) {
+                        return;
+                    }
+                }
+                tokio::select! {
+                    () = turn => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+            }
+        };
+        // A server that takes longer is as good as away: what is held is read.
+        let _ = tokio::time::timeout(SETTLE_WITHIN, settled).await;
     }
 
     pub(crate) fn mark_read(&self, room: RoomId, seq: u64) {

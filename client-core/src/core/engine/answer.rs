@@ -60,7 +60,6 @@ impl Engine {
             }
             Answer::Named => {
                 self.asking_names = false;
-                self.inner.poke();
             }
             // Asked on a link that is gone; asked again on this one.
             Answer::Opened(..) | Answer::Changes(..) | Answer::User(..) => {}

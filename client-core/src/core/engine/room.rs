@@ -72,9 +72,12 @@ impl Engine {
             }
         }
         let current = self.rooms.get(&room).is_some_and(RoomSync::is_current);
+        let settled = self.rooms.get(&room).is_none_or(RoomSync::is_settled);
         if let Some(known) = self.inner.state().rooms.get_mut(&room) {
             known.current = current;
+            known.settled = settled;
         }
+        self.inner.settled.notify_waiters();
     }
 
     pub(super) async fn on_summary(&mut self, summary: RoomSummary) {
@@ -219,7 +222,10 @@ impl Engine {
                 for screen in state.screens_of(room) {
                     lock(&screen).reset(floor, head);
                 }
-                state.landing.landed(room, head);
+            }
+            // A direct room comes with its first message.
+            for row in &rows {
+                notify(&mut state, room, row);
             }
             state.tell(Change::Timeline(room));
             state.tell(Change::Rooms);
@@ -295,7 +301,7 @@ impl Engine {
             sync.start_over();
         }
         state.rooms.clear();
-        state.landing.clear();
+        state.notified.clear();
         for screen in state.all_screens() {
             lock(&screen).reset(1, 0);
         }
@@ -345,7 +351,7 @@ pub(super) fn merge(state: &mut State, row: RoomRow) {
     };
 }
 
-fn note_write(state: &mut State, room: RoomId, write: &RoomWrite) {
+pub(super) fn note_write(state: &mut State, room: RoomId, write: &RoomWrite) {
     let Some(known) = state.rooms.get_mut(&room) else {
         return;
     };
@@ -372,8 +378,6 @@ fn note_write(state: &mut State, room: RoomId, write: &RoomWrite) {
     for message in &write.messages {
         known.typing.retain(|(user, _)| *user != message.author);
     }
-    let newest = write.messages.iter().map(|message| message.seq).max();
-    state.landing.landed(room, newest.unwrap_or(0));
 }
 
 pub(super) fn show_bounds(state: &mut State, room: RoomId) {
@@ -388,7 +392,11 @@ pub(super) fn show_bounds(state: &mut State, room: RoomId) {
 
 /// Raises a notification for a new message that deserves one.
 fn notify(state: &mut State, room: RoomId, row: &MessageRow) {
-    let fresh = row.at_ms.saturating_add(NOTIFY_WITHIN_MS) > state.server_now_ms();
+    let fresh = row.at_ms.saturating_add(NOTIFY_WITHIN_MS) > state.server_now_ms()
+        && state
+            .notified
+            .get(&room)
+            .is_none_or(|notified| *notified < row.seq);
     let Some(known) = state.rooms.get(&room).filter(|_| fresh) else {
         return;
     };
@@ -416,6 +424,7 @@ fn notify(state: &mut State, room: RoomId, row: &MessageRow) {
     let Decision::Notify(reason) = notify::decide(incoming, setting, false) else {
         return;
     };
+    state.notified.insert(room, row.seq);
     let message = std::sync::Arc::new(render::message(state, room, row, None));
     let title = render::room(state, room)
         .map(|view| view.title)

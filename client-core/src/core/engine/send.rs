@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parlor_protocol::frame::Frame;
 use parlor_protocol::limit::{TEXT_INLINE_BYTES, TEXT_PREVIEW_BYTES};
-use parlor_protocol::message::{LongText, Post, Posted, PutText, Timeline};
+use parlor_protocol::message::{LongText, MessageState, Post, Posted, PutText, Timeline};
+use parlor_protocol::room::Head;
 use parlor_protocol::{Extensions, Refusal, RoomId, SendKey};
 use sha2::{Digest, Sha256};
 
 use super::Engine;
 use super::answer::Answer;
 use super::push::read;
+use super::room::{note_write, show_bounds};
 use crate::api::Change;
-use crate::core::render;
 use crate::core::state::now_ms;
 use crate::net::{BulkError, RequestError, link::REQUEST_WITHIN};
 use crate::outbox::{RoomQueue, ToSend, Verdict, key_at, must_renew};
-use crate::store::{Acknowledged, Failure, OutboxRow};
+use crate::store::{Acknowledged, Failure, MessageRow, OutboxRow, RoomWrite};
 
 /// How long a room's messages are this process's to send: longer than an answer may take.
 const LEASE: Duration = Duration::from_secs(20);
@@ -417,7 +418,7 @@ impl Engine {
     async fn on_acknowledged(&mut self, room: RoomId, key: SendKey, posted: Posted) {
         let Posted {
             seq,
-            rev: _,
+            rev,
             at_ms,
             ext: _,
         } = posted;
@@ -444,19 +445,14 @@ impl Engine {
             // It stays in the file and is sent once more after the next start; the server knows it.
             self.tell_store(&error);
         }
+        let row = self.inner.state().outbox_row(key).cloned();
+        if let Some(row) = &row {
+            self.keep_own(row, seq, rev, at_ms).await;
+        }
         {
             let mut state = self.inner.state();
-            let row = state.outbox_row(key).cloned();
             if let Some(row) = row {
                 state.outbox.remove(&row.place);
-                let held = state
-                    .rooms
-                    .get(&room)
-                    .is_some_and(|known| known.row.head >= seq && known.current);
-                if !held {
-                    let view = render::unsent(&mut state, &row);
-                    state.landing.add(&view, seq, at_ms);
-                }
             }
             // The server has moved the sender's own marker.
             if let Some(known) = state
@@ -469,6 +465,52 @@ impl Engine {
             state.note_outcome(done);
         }
         self.outbox_moved(room);
+    }
+
+    /// A message of one's own is among the room's from its acknowledgement on, not only from its
+    /// entry: it neither vanishes in between nor depends on another link.
+    async fn keep_own(&mut self, row: &OutboxRow, seq: u64, rev: u64, at_ms: u64) {
+        let long = (row.text.len() > TEXT_INLINE_BYTES).then(|| long_text(&row.text));
+        let preview = row.text.floor_char_boundary(TEXT_PREVIEW_BYTES);
+        let message = MessageRow {
+            seq,
+            rev,
+            author: row.author,
+            at_ms,
+            send_key: row.key,
+            state: MessageState::PLAIN.0,
+            text: row.text[..long.map_or(row.text.len(), |_| preview)].to_owned(),
+            long,
+        };
+        let write = RoomWrite {
+            messages: vec![message],
+            ..RoomWrite::default()
+        };
+        let kept = self.inner.content.apply(row.room, &write).await;
+        if let (Ok(true), Some(long)) = (&kept, long) {
+            // Not kept, it is loaded like anybody's.
+            let _ = self.inner.content.put_text(&long.hash, &row.text).await;
+        }
+        let head = Head {
+            room: row.room,
+            head: seq,
+            rev,
+        };
+        if let Err(error) = self.inner.content.put_heads(&[head]).await {
+            self.tell_store(&error);
+        }
+        {
+            let mut state = self.inner.state();
+            let held = state.rooms.get(&row.room).and_then(|known| known.row.held);
+            note_write(&mut state, row.room, &write);
+            if let Some(known) = state.rooms.get_mut(&row.room) {
+                known.row.held = held;
+            }
+            show_bounds(&mut state, row.room);
+        }
+        if let Ok(true) = kept {
+            self.inner.show_rows(row.room, write.messages).await;
+        }
     }
 
     async fn on_refused(&mut self, room: RoomId, key: SendKey, refusal: &Refusal, now: Instant) {

@@ -124,7 +124,7 @@ impl Engine {
             self.rooms.remove(room);
             self.markers.forget(*room);
             state.rooms.remove(room);
-            state.landing.forget(*room);
+            state.notified.remove(room);
             for screen in state.screens_of(*room) {
                 lock(&screen).reset(1, 0);
             }

@@ -21,7 +21,6 @@ struct Taken {
     wake: bool,
     outbox_grew: bool,
     discarded: Vec<parlor_protocol::SendKey>,
-    names: bool,
 }
 
 impl Engine {
@@ -51,7 +50,12 @@ impl Engine {
             self.discard(key);
         }
         self.send_markers(false);
-        if taken.names && self.link.is_some() && !self.asking_names {
+    }
+
+    /// Asks for names that screens lack, one page of them at a time.
+    pub(super) fn ask_names(&mut self) {
+        let lacking = !self.inner.state().wishes.unknown.is_empty();
+        if lacking && self.link.is_some() && !self.asking_names {
             self.asking_names = true;
             let (inner, answers) = (self.inner.clone(), self.answers.0.clone());
             tokio::spawn(async move {
@@ -74,7 +78,6 @@ impl Engine {
             wake: std::mem::take(&mut wishes.wake),
             outbox_grew: std::mem::take(&mut wishes.outbox_grew),
             discarded: std::mem::take(&mut wishes.discarded),
-            names: !wishes.unknown.is_empty(),
         };
         self.supervisor
             .iter_mut()
