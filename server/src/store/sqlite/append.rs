@@ -8,7 +8,7 @@ use super::error::{from_sqlx, is_constraint};
 use super::load;
 use super::plan;
 use super::writer::Held;
-use crate::store::{Appended, Result, RoomCommand, StoreError};
+use crate::store::{Appended, Change, Result, RoomCommand, StoreError};
 
 /// Why a transaction took no effect.
 enum Failure {
@@ -91,7 +91,15 @@ async fn attempt(
     }
     cache.shrink();
     held.wrote(count);
+    held.wrote_bytes(commands.iter().map(text_bytes).sum());
     Ok(out)
+}
+
+fn text_bytes(command: &RoomCommand) -> usize {
+    match &command.change {
+        Change::Post { text, .. } => text.len(),
+        _ => 0,
+    }
 }
 
 fn refusal(error: &StoreError) -> Refusal {

@@ -92,7 +92,10 @@ impl Writer {
                     Err(error) => {
                         held.failed(&error);
                         for sender in senders {
-                            let _ = sender.send(Err(StoreError::Away(error.to_string())));
+                            let _ = sender.send(Err(match error {
+                                StoreError::Full => StoreError::Full,
+                                ref other => StoreError::Away(other.to_string()),
+                            }));
                         }
                         Ok(())
                     }

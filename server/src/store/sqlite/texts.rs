@@ -18,7 +18,7 @@ pub(super) async fn put(writer: &Arc<Writer>, long: LongText, bytes: Vec<u8>) ->
         .run(move |held| {
             Box::pin(async move {
                 let now_ms = held.now_ms();
-                let pages = bytes.len() / 4096 + 1;
+                let size = bytes.len();
                 sqlx::query(
                     "INSERT INTO long_texts (hash, text, refs, made_at) VALUES (?, ?, 0, ?)
                      ON CONFLICT (hash) DO UPDATE SET made_at = excluded.made_at",
@@ -29,7 +29,8 @@ pub(super) async fn put(writer: &Arc<Writer>, long: LongText, bytes: Vec<u8>) ->
                 .execute(held.connection().await?)
                 .await
                 .map_err(from_sqlx)?;
-                held.wrote(pages);
+                held.wrote(1);
+                held.wrote_bytes(size);
                 Ok(())
             })
         })

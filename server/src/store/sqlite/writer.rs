@@ -20,8 +20,10 @@ use crate::store::{Result, RoomCommand, StoreError};
 /// Tells the time, ms since the Unix epoch; given from outside so that tests own it.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Bytes of log that one written row costs at most, about: the pages it dirties.
-const FRAMES_PER_WRITE: u64 = 7;
+/// Pages of the log that one row costs at most, about: those that its tables and indexes change.
+const PAGES_PER_ROW: u64 = 7;
+/// SQLite's page, bytes.
+const PAGE_BYTES: usize = 4_096;
 
 pub(super) struct Writer {
     held: Mutex<Held>,
@@ -182,6 +184,11 @@ impl Held {
 
     /// Counts what was written for the checkpointer.
     pub(super) fn wrote(&self, rows: usize) {
-        self.wal.grew(rows as u64 * FRAMES_PER_WRITE);
+        self.wal.grew(rows as u64 * PAGES_PER_ROW);
+    }
+
+    /// The same of texts, which may fill pages of their own.
+    pub(super) fn wrote_bytes(&self, bytes: usize) {
+        self.wal.grew((bytes / PAGE_BYTES) as u64);
     }
 }

@@ -8,9 +8,9 @@ use parlor_protocol::room::RoomKind;
 use parlor_protocol::{RoomId, UserId};
 
 use super::begin;
+use crate::store::Change;
 use crate::store::conformance::{World, say};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Change, Store};
 
 /// Counts the steps of everything that the store's connections do.
 async fn counter(store: &SqliteStore) -> Arc<AtomicU64> {
