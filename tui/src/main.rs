@@ -4,6 +4,7 @@
 //! client-core, behind its `api`; no socket and no database is named here.
 
 mod app;
+mod arrival;
 mod cli;
 #[cfg(feature = "demo")]
 mod demo;

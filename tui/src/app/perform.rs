@@ -13,6 +13,7 @@ use super::post::Post;
 use super::switcher::Switcher;
 use super::views::Notice;
 use super::{App, Done, Wish};
+use crate::arrival::listed;
 use crate::enter;
 
 /// What to tell the person when something is done, if anything.
@@ -139,6 +140,7 @@ impl App {
             (Command::Message { person, text: said }, _) => self.go_to(|core| async move {
                 let room = core.find_room(&format!("@{person}")).await.map_err(text)?;
                 if let Some(said) = said {
+                    listed(&core, room).await;
                     core.post(room, &said).await.map_err(text)?;
                 }
                 Ok(room)
@@ -182,9 +184,13 @@ impl App {
         &mut self,
         work: impl FnOnce(Core) -> F + Send + 'static,
     ) {
+        let core = self.core.clone();
         let future = work(self.core.clone());
         self.spawn(async move {
             let found = future.await;
+            if let Ok(room) = found {
+                listed(&core, room).await;
+            }
             move |app: &mut App| match found {
                 Ok(room) => app.show(room),
                 Err(why) => app.views.notice = Some(Notice::bad(why)),

@@ -9,6 +9,7 @@ use super::arguments::{Arguments, Send};
 use super::failure::Failure;
 use super::output::line;
 use super::session::{self, Reach};
+use crate::arrival::listed;
 
 /// Longest message, bytes: what is more is read no further, and refused by its length.
 const TEXT_BYTES: u64 = parlor_protocol::limit::TEXT_BYTES as u64;
@@ -36,6 +37,8 @@ async fn deliver(
     room: RoomId,
     text: &str,
 ) -> Result<SentView, Failure> {
+    // A direct room that was opened just now; a room of others never comes, and is refused below.
+    listed(core, room).await;
     let key = match core.post(room, text).await {
         // Found by name on the server, but not among one's own rooms.
         Err(error @ PostError::NoSuchRoom) => return Err(error.into()),
