@@ -279,8 +279,9 @@ impl Engine {
             .filter_map(std::sync::Weak::upgrade)
             .for_each(|queue| queue.close());
         self.inner.outbox_moved.notify_waiters();
-        self.inner.content.close().await;
-        self.inner.outbox.close().await;
+        // A reader that still holds a connection gives it back when it ends.
+        let stores = async { tokio::join!(self.inner.content.close(), self.inner.outbox.close()) };
+        let _ = tokio::time::timeout(CLOSE_WITHIN, stores).await;
     }
 
     fn tell_progress(&self) {

@@ -63,7 +63,8 @@ impl Inner {
             if let Some(outcome) = self.outcome(key).await? {
                 return Ok(outcome);
             }
-            match progress.borrow_and_update().clone() {
+            let stands = progress.borrow_and_update().clone();
+            match stands {
                 Progress::Closed => return Err(SendError::Closed),
                 Progress::Ended { why } => return Err(SendError::SessionEnded { why }),
                 Progress::Stopped { code, why } => return Err(SendError::Stopped { code, why }),
@@ -98,6 +99,8 @@ impl Inner {
             Ok(None) if waits => Ok(None),
             Ok(None) => Err(SendError::Unknown),
             Err(StoreError::Closed) => Err(SendError::Closed),
+            // Looked at again soon.
+            Err(StoreError::Busy) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

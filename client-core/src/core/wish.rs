@@ -24,7 +24,8 @@ impl Inner {
     pub(crate) async fn online(&self) -> Result<(), AskError> {
         let mut progress = self.progress.subscribe();
         loop {
-            match progress.borrow_and_update().clone() {
+            let stands = progress.borrow_and_update().clone();
+            match stands {
                 Progress::Current => return Ok(()),
                 Progress::Closed => return Err(AskError::Closed),
                 Progress::Idle if self.state().me().is_none() => return Err(AskError::NotLoggedIn),

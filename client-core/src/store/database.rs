@@ -55,8 +55,7 @@ impl Database {
         let options = match path {
             Some(path) => SqliteConnectOptions::new()
                 .filename(path)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal),
+                .create_if_missing(true),
             None => SqliteConnectOptions::new().in_memory(true),
         }
         .synchronous(synchronous)
@@ -66,10 +65,13 @@ impl Database {
             Some(path) => Some(lock_beside(path).await?),
             None => None,
         };
-        let writer = pool(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
+        // The mode stands in the file: readers need not set it, which another process's last
+        // connection could refuse them in the moment it closes.
+        let writing = options.clone().journal_mode(match path {
+            Some(_) => SqliteJournalMode::Wal,
+            None => SqliteJournalMode::Memory,
+        });
+        let writer = pool(1).connect_with(writing).await.map_err(failed)?;
         restrict(path)?;
         migrations
             .run(&writer)

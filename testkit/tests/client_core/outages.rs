@@ -9,8 +9,24 @@ use crate::face::{Face, shown};
 
 async fn server() -> ServerProcess {
     let mut server = ServerProcess::new(env!("CARGO_BIN_EXE_parlor-test-server")).unwrap();
+    // A test writes faster than people do.
+    for class in ["sends", "reads", "commands"] {
+        server = server
+            .set(&format!("limits.{class}.burst"), 1_000_000)
+            .set(&format!("limits.{class}.per_minute"), 10_000_000);
+    }
     server.start().await.unwrap();
     server
+}
+
+/// A command of the server's that takes a file.
+async fn run(server: &ServerProcess, command: &str, file: &std::path::Path) {
+    let arguments = [command, file.to_str().unwrap()];
+    let run = server.run(&arguments);
+    tokio::time::timeout(Duration::from_secs(60), run)
+        .await
+        .expect("it ends")
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,10 +69,7 @@ async fn a_restored_backup_makes_everything_be_loaded_anew_and_unsent_messages_g
     let general = ada.room("general").await;
     ada.say(general, "before the backup").await;
     let copy = server.folder().join("copy");
-    server
-        .run(&["backup", copy.to_str().unwrap()])
-        .await
-        .unwrap();
+    run(&server, "backup", &copy).await;
     ada.say(general, "after the backup").await;
     let timeline = ada.timeline(general);
     ada.sees(&timeline, &["before the backup", "after the backup"])
@@ -67,12 +80,11 @@ async fn a_restored_backup_makes_everything_be_loaded_anew_and_unsent_messages_g
     })
     .await;
     ada.core.post(general, "written meanwhile").await.unwrap();
-    server
-        .run(&["restore", copy.to_str().unwrap()])
-        .await
-        .unwrap();
+    run(&server, "restore", &copy).await;
     server.start().await.unwrap();
     ada.sees(&timeline, &["before the backup", "written meanwhile"])
+        .await;
+    ada.until("all sent", |core| (core.link().unsent == 0).then_some(()))
         .await;
     assert_eq!(
         ada.texts(general).await,
@@ -89,11 +101,10 @@ async fn the_state_line_is_honest_while_the_server_is_away() {
     })
     .await;
     server.kill().await.unwrap();
-    ada.until("waiting", |core| {
-        matches!(core.link().state, LinkState::Waiting { .. }).then_some(())
+    ada.until("doubt", |core| {
+        (core.link().state != LinkState::Online).then_some(())
     })
     .await;
-    assert!(ada.core.sessions().await.is_err());
     server.start().await.unwrap();
     ada.until("online again", |core| {
         (core.link().state == LinkState::Online).then_some(())
