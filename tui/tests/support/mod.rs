@@ -1,7 +1,10 @@
 //! The real program, a real server in this process, and a terminal that is read like a person does.
 
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that unwraps fails with the place and the error")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with the place and the error"
+)]
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};

@@ -180,8 +180,8 @@ impl Text {
     }
 
     fn word_before(&self) -> usize {
-        let words = self.text[..self.cursor].unicode_word_indices();
-        words.last().map_or(0, |(start, _)| start)
+        let mut words = self.text[..self.cursor].unicode_word_indices();
+        words.next_back().map_or(0, |(start, _)| start)
     }
 
     fn word_after(&self) -> usize {

@@ -86,7 +86,7 @@ impl Composer {
 
     /// A row up; from the first one to what was sent before.
     fn up(&mut self, width: u16) -> Outcome {
-        if self.to_row(width, -1) {
+        if self.move_row(width, -1) {
             return Outcome::Moved;
         }
         match self.history.older(self.text.as_str()) {
@@ -99,7 +99,7 @@ impl Composer {
     }
 
     fn down(&mut self, width: u16) -> Outcome {
-        if self.to_row(width, 1) {
+        if self.move_row(width, 1) {
             return Outcome::Moved;
         }
         match self.history.newer() {

@@ -68,7 +68,7 @@ impl Composer {
     }
 
     /// Moves the cursor by so many rows, keeping its column; `false` where there is none.
-    pub(super) fn to_row(&mut self, width: u16, by: isize) -> bool {
+    pub(super) fn move_row(&mut self, width: u16, by: isize) -> bool {
         let (row, column) = self.place(width);
         let rows = rows(self.text.as_str(), width);
         let Some(to) = row.checked_add_signed(by).and_then(|row| rows.get(row)) else {
