@@ -15,6 +15,7 @@ mod ask;
 mod engine;
 mod hold;
 mod inner;
+mod lists;
 mod load;
 mod markers;
 mod people;

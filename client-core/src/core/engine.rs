@@ -7,6 +7,7 @@ mod link;
 mod push;
 mod room;
 mod send;
+mod sent;
 mod user;
 mod wishes;
 

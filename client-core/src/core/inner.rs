@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::engine::Order;
+use super::lists::Lists;
 use super::load::PageLocks;
 use super::state::State;
 use crate::api::Options;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     /// Faces may draw outside of it.
     pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) pages: PageLocks,
+    pub(crate) lists: Lists,
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) progress: watch::Sender<Progress>,
     /// The outbox changed, here or in another process.
@@ -83,6 +85,7 @@ impl Inner {
             endpoint,
             runtime: tokio::runtime::Handle::current(),
             pages: PageLocks::default(),
+            lists: Lists::default(),
             orders,
             progress: watch::channel(Progress::Idle).0,
             outbox_moved: Notify::new(),

@@ -1,6 +1,7 @@
 //! Requests about rooms and sessions, from face to server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_protocol::account::{
     ChangePassword, CreateInvite, Invite, ListSessions, RedeemInvite, Redeemed, RevokeSession,
@@ -26,12 +27,29 @@ use crate::store::PersonRow;
 
 const EXT: Extensions = Extensions::NONE;
 
+/// How long a room that was just made or joined may take to stand in the list.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 impl Inner {
+    /// Waits until a room stands in the list, so that whoever made it can write into it.
+    async fn listed(&self, room: RoomId) {
+        self.forget_lists();
+        let listed = async {
+            while !self.state().rooms.contains_key(&room) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        // It is made all the same, and comes when the list comes.
+        let _ = tokio::time::timeout(LISTED_WITHIN, listed).await;
+    }
+
     fn send_key(&self) -> SendKey {
         key_at(self.state().server_now_ms())
     }
 
-    pub(crate) async fn directory(
+    pub(super) async fn ask_directory(
         self: &Arc<Self>,
         after: &str,
         limit: u16,
@@ -82,9 +100,9 @@ impl Inner {
             topic,
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question)
-            .await
-            .map(|done| done.room)
+        let done: RoomDone = self.ask(&question).await?;
+        self.listed(done.room).await;
+        Ok(done.room)
     }
 
     pub(crate) async fn join_room(self: &Arc<Self>, room: RoomId) -> Result<(), AskError> {
@@ -94,7 +112,9 @@ impl Inner {
             name: String::new(),
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question).await.map(drop)
+        let done: RoomDone = self.ask(&question).await?;
+        self.listed(done.room).await;
+        Ok(())
     }
 
     pub(crate) async fn leave_room(self: &Arc<Self>, room: RoomId) -> Result<(), AskError> {
@@ -112,9 +132,9 @@ impl Inner {
             with,
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question)
-            .await
-            .map(|done| done.room)
+        let done: RoomDone = self.ask(&question).await?;
+        self.listed(done.room).await;
+        Ok(done.room)
     }
 
     pub(crate) async fn add_member(
@@ -128,7 +148,9 @@ impl Inner {
             user,
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question).await.map(drop)
+        self.ask::<_, RoomDone>(&question).await?;
+        self.forget_lists();
+        Ok(())
     }
 
     pub(crate) async fn remove_member(
@@ -142,7 +164,9 @@ impl Inner {
             user,
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question).await.map(drop)
+        self.ask::<_, RoomDone>(&question).await?;
+        self.forget_lists();
+        Ok(())
     }
 
     pub(crate) async fn set_role(
@@ -158,7 +182,9 @@ impl Inner {
             role: WireRole::from(role),
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question).await.map(drop)
+        self.ask::<_, RoomDone>(&question).await?;
+        self.forget_lists();
+        Ok(())
     }
 
     pub(crate) async fn set_topic(
@@ -172,10 +198,12 @@ impl Inner {
             topic: topic.to_owned(),
             ext: EXT,
         };
-        self.ask::<_, RoomDone>(&question).await.map(drop)
+        self.ask::<_, RoomDone>(&question).await?;
+        self.forget_lists();
+        Ok(())
     }
 
-    pub(crate) async fn members(
+    pub(super) async fn ask_members(
         self: &Arc<Self>,
         room: RoomId,
         after: Option<UserId>,
@@ -262,7 +290,7 @@ impl Inner {
         let mut after = String::new();
         // As many pages as a large installation has; a name beyond is found by its id.
         for _ in 0..MAX_DIRECTORY_PAGES {
-            let page = match self.directory(&after, PAGE_ROWS).await {
+            let page = match self.ask_directory(&after, PAGE_ROWS).await {
                 Ok(page) => page,
                 Err(AskError::Offline) => return Err(not_found()),
                 Err(error) => return Err(error.into()),

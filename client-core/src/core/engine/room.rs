@@ -114,6 +114,7 @@ impl Engine {
             note_write(&mut state, room, &read.write);
             show_bounds(&mut state, room);
             if read.members_changed {
+                self.inner.forget_lists();
                 state.tell(Change::Members(room));
             }
             for row in &read.write.messages {
@@ -290,6 +291,7 @@ impl Engine {
     /// Forgets content in memory; rooms on screen stay wanted.
     pub(super) fn forget_content(&mut self) {
         self.user.clear();
+        self.inner.forget_lists();
         self.entry.hold(0, None);
         let mut state = self.inner.state();
         let held = state.wishes.holds.clone();

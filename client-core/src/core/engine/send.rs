@@ -4,22 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parlor_protocol::frame::Frame;
 use parlor_protocol::limit::{TEXT_INLINE_BYTES, TEXT_PREVIEW_BYTES};
-use parlor_protocol::message::{LongText, MessageState, Post, Posted, PutText, Timeline};
-use parlor_protocol::room::Head;
-use parlor_protocol::{Extensions, Refusal, RoomId, SendKey};
+use parlor_protocol::message::{LongText, Post, PutText, Timeline};
+use parlor_protocol::{Extensions, RoomId, SendKey};
 use sha2::{Digest, Sha256};
 
 use super::Engine;
 use super::answer::Answer;
-use super::push::read;
-use super::room::{note_write, show_bounds};
 use crate::api::Change;
 use crate::core::state::now_ms;
-use crate::net::{BulkError, RequestError, link::REQUEST_WITHIN};
+use crate::net::link::REQUEST_WITHIN;
 use crate::outbox::{RoomQueue, ToSend, Verdict, key_at, must_renew};
-use crate::store::{Acknowledged, Failure, MessageRow, OutboxRow, RoomWrite};
+use crate::store::OutboxRow;
 
 /// How long a room's messages are this process's to send: longer than an answer may take.
 const LEASE: Duration = Duration::from_secs(20);
@@ -34,23 +30,23 @@ const LOOK_IDLE: Duration = Duration::from_millis(500);
 /// What of the outbox is on its way.
 pub(super) struct Sender {
     /// This process among those of the profile.
-    owner: u64,
-    queues: HashMap<RoomId, RoomQueue>,
-    in_flight: HashMap<u32, InFlight>,
+    pub(super) owner: u64,
+    pub(super) queues: HashMap<RoomId, RoomQueue>,
+    pub(super) in_flight: HashMap<u32, InFlight>,
     /// Rooms whose next message is long and being uploaded.
-    uploading: HashMap<RoomId, ToSend>,
-    uploaded: HashSet<SendKey>,
-    leased_until: HashMap<RoomId, Instant>,
+    pub(super) uploading: HashMap<RoomId, ToSend>,
+    pub(super) uploaded: HashSet<SendKey>,
+    pub(super) leased_until: HashMap<RoomId, Instant>,
     /// Rooms of other processes, and when to look again.
     elsewhere: HashMap<RoomId, Instant>,
     version: i64,
     look_at: Instant,
 }
 
-struct InFlight {
-    room: RoomId,
-    key: SendKey,
-    since: Instant,
+pub(super) struct InFlight {
+    pub(super) room: RoomId,
+    pub(super) key: SendKey,
+    pub(super) since: Instant,
 }
 
 impl Sender {
@@ -339,7 +335,7 @@ impl Engine {
         }
     }
 
-    fn put_back(&mut self, room: RoomId, batch: &[ToSend], now: Instant) {
+    pub(super) fn put_back(&mut self, room: RoomId, batch: &[ToSend], now: Instant) {
         if let Some(queue) = self.sender.queues.get_mut(&room) {
             for it in batch {
                 queue.refused(it.key, &Verdict::NextLink, now, &mut rand::rng());
@@ -368,182 +364,6 @@ impl Engine {
         });
     }
 
-    pub(super) async fn on_uploaded(
-        &mut self,
-        same_link: bool,
-        room: RoomId,
-        key: SendKey,
-        result: Result<(), BulkError>,
-    ) {
-        let now = Instant::now();
-        if !same_link || self.sender.uploading.remove(&room).is_none() {
-            return;
-        }
-        match result {
-            Ok(()) => {
-                self.sender.uploaded.insert(key);
-                self.put_back(room, &[ToSend { key, after: None }], now);
-            }
-            Err(BulkError::Refused(refusal)) => self.on_refused(room, key, &refusal, now).await,
-            Err(_) => {
-                if let Some(queue) = self.sender.queues.get_mut(&room) {
-                    queue.unanswered(key, now, &mut rand::rng());
-                }
-            }
-        }
-    }
-
-    /// The answer to a post.
-    pub(super) async fn on_posted(&mut self, request: u32, frame: &Frame) {
-        let now = Instant::now();
-        let Some(InFlight {
-            room,
-            key,
-            since: _,
-        }) = self.sender.in_flight.remove(&request)
-        else {
-            return;
-        };
-        match read::<Posted>(frame) {
-            Ok(posted) => self.on_acknowledged(room, key, posted).await,
-            Err(RequestError::Refused(refusal)) => self.on_refused(room, key, &refusal, now).await,
-            Err(_) => {
-                if let Some(queue) = self.sender.queues.get_mut(&room) {
-                    queue.unanswered(key, now, &mut rand::rng());
-                }
-            }
-        }
-    }
-
-    async fn on_acknowledged(&mut self, room: RoomId, key: SendKey, posted: Posted) {
-        let Posted {
-            seq,
-            rev,
-            at_ms,
-            ext: _,
-        } = posted;
-        let last = match self.sender.queues.get_mut(&room) {
-            Some(queue) => {
-                queue.acknowledged(key);
-                queue.is_empty()
-            }
-            None => true,
-        };
-        self.sender.uploaded.remove(&key);
-        let release = last.then_some(self.sender.owner);
-        if last {
-            self.sender.leased_until.remove(&room);
-            self.sender.queues.remove(&room);
-        }
-        let done = Acknowledged {
-            key,
-            room,
-            seq,
-            at_ms,
-        };
-        if let Err(error) = self.inner.outbox.acknowledge(done, now_ms(), release).await {
-            // It stays in the file and is sent once more after the next start; the server knows it.
-            self.tell_store(&error);
-        }
-        let row = self.inner.state().outbox_row(key).cloned();
-        if let Some(row) = &row {
-            self.keep_own(row, seq, rev, at_ms).await;
-        }
-        {
-            let mut state = self.inner.state();
-            if let Some(row) = row {
-                state.outbox.remove(&row.place);
-            }
-            // The server has moved the sender's own marker.
-            if let Some(known) = state
-                .rooms
-                .get_mut(&room)
-                .filter(|known| known.row.read < seq)
-            {
-                known.row.read = seq;
-            }
-            state.note_outcome(done);
-        }
-        self.outbox_moved(room);
-    }
-
-    /// A message of one's own is among the room's from its acknowledgement on, not only from its
-    /// entry: it neither vanishes in between nor depends on another link.
-    async fn keep_own(&mut self, row: &OutboxRow, seq: u64, rev: u64, at_ms: u64) {
-        let long = (row.text.len() > TEXT_INLINE_BYTES).then(|| long_text(&row.text));
-        let preview = row.text.floor_char_boundary(TEXT_PREVIEW_BYTES);
-        let message = MessageRow {
-            seq,
-            rev,
-            author: row.author,
-            at_ms,
-            send_key: row.key,
-            state: MessageState::PLAIN.0,
-            text: row.text[..long.map_or(row.text.len(), |_| preview)].to_owned(),
-            long,
-        };
-        let write = RoomWrite {
-            messages: vec![message],
-            ..RoomWrite::default()
-        };
-        let kept = self.inner.content.apply(row.room, &write).await;
-        if let (Ok(true), Some(long)) = (&kept, long) {
-            // Not kept, it is loaded like anybody's.
-            let _ = self.inner.content.put_text(&long.hash, &row.text).await;
-        }
-        let head = Head {
-            room: row.room,
-            head: seq,
-            rev,
-        };
-        if let Err(error) = self.inner.content.put_heads(&[head]).await {
-            self.tell_store(&error);
-        }
-        {
-            let mut state = self.inner.state();
-            let held = state.rooms.get(&row.room).and_then(|known| known.row.held);
-            note_write(&mut state, row.room, &write);
-            if let Some(known) = state.rooms.get_mut(&row.room) {
-                known.row.held = held;
-            }
-            show_bounds(&mut state, row.room);
-        }
-        if let Ok(true) = kept {
-            self.inner.show_rows(row.room, write.messages).await;
-        }
-    }
-
-    async fn on_refused(&mut self, room: RoomId, key: SendKey, refusal: &Refusal, now: Instant) {
-        let mut verdict = Verdict::of(refusal);
-        if verdict == Verdict::Upload {
-            // Not the same again at once: the server's disk may be short of room.
-            verdict = match self.sender.uploaded.remove(&key) {
-                true => Verdict::Later(Duration::from_secs(1)),
-                false => Verdict::Failed,
-            };
-        }
-        if let Some(queue) = self.sender.queues.get_mut(&room) {
-            queue.refused(key, &verdict, now, &mut rand::rng());
-        }
-        if verdict != Verdict::Failed {
-            return;
-        }
-        let failure = Failure {
-            code: refusal.code.0,
-            text: refusal.text.clone(),
-        };
-        if let Err(error) = self.inner.outbox.set_failed(key, Some(&failure)).await {
-            self.tell_store(&error);
-        }
-        {
-            let mut state = self.inner.state();
-            if let Some(row) = state.outbox.values_mut().find(|row| row.key == key) {
-                row.failed = Some(failure);
-            }
-        }
-        self.outbox_moved(room);
-    }
-
     /// Other processes may send for these rooms again.
     pub(super) async fn release_leases(&mut self) {
         let rooms: Vec<RoomId> = self
@@ -558,7 +378,7 @@ impl Engine {
         }
     }
 
-    fn outbox_moved(&self, room: RoomId) {
+    pub(super) fn outbox_moved(&self, room: RoomId) {
         self.inner.outbox_moved.notify_waiters();
         let mut state = self.inner.state();
         state.tell(Change::Timeline(room));
@@ -567,7 +387,7 @@ impl Engine {
     }
 }
 
-fn long_text(text: &str) -> LongText {
+pub(super) fn long_text(text: &str) -> LongText {
     LongText {
         bytes: u32::try_from(text.len()).unwrap_or(u32::MAX),
         hash: Sha256::digest(text).into(),
