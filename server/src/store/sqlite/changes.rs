@@ -16,20 +16,36 @@ use crate::store::Result;
 /// Bytes of entries of one reply, so that it fits a frame with room to spare.
 const ENTRY_BYTES: usize = PAGE_TEXT_BYTES;
 
-// Too far behind, the range is empty, so that nothing is read only to be dropped.
+// Too far behind, the range is empty, so that nothing is read only to be dropped. What changed is
+// found first by its place alone, so that no text is read beyond what fits the reply. A post of the
+// room's own timeline stands in its message's row, unless the message has changed since.
 // Columns 0–4 are the room's, 5–6 the change's, 7–15 the message's, 16–19 the person's.
 const CHANGES: &str = concat!(
-    "SELECT r.rev, r.head, r.floor, r.members, r.name, c.rev, c.kind, ",
+    "WITH place AS (
+        SELECT *, iif(rev BETWEEN ?2 AND ?2 + ?5, ?2, rev) AS since FROM rooms WHERE room = ?1),
+    changed AS (
+        SELECT * FROM (
+            SELECT m.rev, 1 AS kind, 0 AS ref_a, m.seq AS ref_b
+            FROM place p JOIN messages m ON m.room = p.id AND m.timeline = 0
+                AND m.seq > p.head - (p.rev - p.since) AND m.seq >= ?3 AND m.rev > p.since
+            WHERE NOT EXISTS (SELECT 1 FROM room_changes n
+                WHERE n.room = p.id AND n.kind = 1 AND n.ref_a = 0 AND n.ref_b = m.seq)
+            ORDER BY m.seq LIMIT ?4)
+        UNION ALL
+        SELECT * FROM (
+            SELECT c.rev, c.kind, c.ref_a, c.ref_b
+            FROM place p JOIN room_changes c ON c.room = p.id AND c.rev > p.since
+                AND (c.kind <> 1 OR iif(c.ref_a = 0, c.ref_b, c.ref_a) >= ?3)
+            ORDER BY c.rev LIMIT ?4)
+        ORDER BY 1 LIMIT ?4)
+    SELECT r.rev, r.head, r.floor, r.members, r.name, c.rev, c.kind, ",
     message_columns!(),
     ", u.id, coalesce(b.role, 0), u.name, u.display_name, r.topic
-    FROM rooms r
-    LEFT JOIN room_changes c ON c.room = r.id AND c.rev > iif(r.rev BETWEEN ?2 AND ?2 + ?5, ?2, r.rev)
-        AND (c.kind <> 1 OR iif(c.ref_a = 0, c.ref_b, c.ref_a) >= ?3)
-    LEFT JOIN messages m ON c.kind = 1 AND m.room = c.room AND m.timeline = c.ref_a AND m.seq = c.ref_b
+    FROM place r
+    LEFT JOIN changed c
+    LEFT JOIN messages m ON c.kind = 1 AND m.room = r.id AND m.timeline = c.ref_a AND m.seq = c.ref_b
     LEFT JOIN users u ON c.kind = 2 AND u.id = c.ref_a
-    LEFT JOIN members b ON c.kind = 2 AND b.room = c.room AND b.user = c.ref_a
-    WHERE r.room = ?1
-    ORDER BY c.rev LIMIT ?4"
+    LEFT JOIN members b ON c.kind = 2 AND b.room = r.id AND b.user = c.ref_a"
 );
 
 pub(super) async fn changes(
@@ -61,6 +77,14 @@ pub(super) async fn changes(
         (changes.rev, changes.head, changes.floor) =
             (number(&row, 0)?, number(&row, 1)?, number(&row, 2)?);
         let Some(entry) = entry(&row)? else { break };
+        // The rows come as `changed` has them; sorting them again would read every text first.
+        if changes
+            .entries
+            .last()
+            .is_some_and(|last| last.rev >= entry.rev)
+        {
+            return Err(damaged("the order of changes"));
+        }
         bytes += entry.body.len();
         let full = changes.entries.len() == CHANGES_ENTRIES || bytes > ENTRY_BYTES;
         if full && let Some(last) = changes.entries.last() {

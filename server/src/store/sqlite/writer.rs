@@ -21,7 +21,7 @@ use crate::store::{Result, RoomCommand, StoreError};
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Pages of the log that one row costs at most, about: those that its tables and indexes change.
-const PAGES_PER_ROW: u64 = 7;
+const PAGES_PER_ROW: u64 = 5;
 /// SQLite's page, bytes.
 const PAGE_BYTES: usize = 4_096;
 

@@ -78,7 +78,7 @@ async fn a_culprit_stands_alone() {
     let bad = world.create(ann, RoomKind::PUBLIC, "bad").await;
     // A row that the counters do not know of: the next seq of that room cannot be written.
     let mut held = store.writer.hold().await;
-    sqlx::query("INSERT INTO messages SELECT id, 0, 1, x'00', 0, x'00', 0, 'stray', NULL, NULL FROM rooms WHERE name = 'bad'")
+    sqlx::query("INSERT INTO messages SELECT id, 0, 1, x'00', 0, x'00', 1, 0, 'stray', NULL, NULL FROM rooms WHERE name = 'bad'")
         .execute(held.connection().await.unwrap())
         .await
         .unwrap();
