@@ -23,7 +23,7 @@ pub(super) enum Load {
     /// Make accounts that no rate limits, each with a session and a member of one room, and write
     /// them as JSON lines for `parlor-bench run … --accounts FILE`
     Prepare(Prepare),
-    /// End their sessions, take them out of their rooms and disable them
+    /// Remove the accounts of load tests, their sessions, their rooms and all that was said there
     Cleanup,
 }
 
@@ -161,10 +161,18 @@ async fn clean_up(reached: &Reached) -> Result<(), Failure> {
         };
         total += count;
         if next.is_none() {
-            return say(&format!(
-                "{total} accounts of load tests are disabled and out of their rooms"
-            ));
+            break;
         }
         after = next;
+    }
+    loop {
+        let Answer::Erased { rows } = reached.run(Command::EraseLoad).await? else {
+            return Err(unexpected());
+        };
+        if rows == 0 {
+            return say(&format!(
+                "{total} accounts of load tests and their rooms are gone"
+            ));
+        }
     }
 }

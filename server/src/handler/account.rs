@@ -164,7 +164,10 @@ pub async fn register(
         core.store.set_disabled(id, true).await.map_err(failed)?;
         return Err(Refusal::new(Code::INVITE_INVALID));
     }
-    let rooms = invite.map(|invite| invite.rooms).unwrap_or_default();
+    let rooms = match invite {
+        Some(invite) => invite::opened(core, invite).await?,
+        None => Vec::new(),
+    };
     settle(core, id, owner, rooms).await?;
     let row = core
         .store

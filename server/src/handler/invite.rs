@@ -6,9 +6,9 @@ use parlor_protocol::{Code, Extensions, Refusal, RoomId, SendKey, UserId};
 use sha2::{Digest, Sha256};
 
 use super::{Answered, allowed, failed};
-use crate::room::rules::Action;
+use crate::room::rules::{self, Action};
 use crate::shard::{Core, Who};
-use crate::store::{Change, CodeHash, NewInvite, RoomCommand};
+use crate::store::{Change, CodeHash, InviteRow, NewInvite, RoomCommand};
 
 /// Random bytes of a code: 80 bits, 16 characters.
 const CODE_BYTES: usize = 10;
@@ -98,7 +98,12 @@ pub async fn redeem(core: &Core, who: &Who, request: RedeemInvite) -> Answered<R
     {
         return Err(invalid());
     }
-    for room in &invite.rooms {
+    let named = invite.rooms.len();
+    let rooms = opened(core, invite).await?;
+    if rooms.is_empty() && named > 0 {
+        return Err(invalid());
+    }
+    for room in &rooms {
         let command = RoomCommand {
             room: *room,
             actor: who.user,
@@ -108,8 +113,28 @@ pub async fn redeem(core: &Core, who: &Who, request: RedeemInvite) -> Answered<R
         core.committer.commit(command).await?;
     }
     Ok(Redeemed {
-        rooms: invite.rooms,
+        rooms,
         ext: Extensions::NONE,
     }
     .into())
+}
+
+/// The rooms of an invite that its maker may open still: who was removed from one, or whose account
+/// was disabled, brings nobody in any more, themselves least of all.
+pub(super) async fn opened(core: &Core, invite: InviteRow) -> Result<Vec<RoomId>, Refusal> {
+    let Some(maker) = invite.maker else {
+        return Ok(invite.rooms);
+    };
+    let account = core.store.user(maker).await.map_err(failed)?;
+    if account.is_none_or(|account| account.disabled) {
+        return Ok(Vec::new());
+    }
+    let mut rooms = Vec::with_capacity(invite.rooms.len());
+    for room in invite.rooms {
+        let access = core.store.access(room, maker).await.map_err(failed)?;
+        if access.is_some_and(|access| rules::allowed(Action::Add, access.role, access.kind)) {
+            rooms.push(room);
+        }
+    }
+    Ok(rooms)
 }

@@ -1,8 +1,9 @@
 //! Rooms: making, joining, leaving, roles, lists.
 
+use parlor_protocol::limit::PAGE_TEXT_BYTES;
 use parlor_protocol::room::{
     AddMember, CreateRoom, JoinRoom, LeaveRoom, ListMembers, ListRooms, Member, Members,
-    OpenDirect, RemoveMember, RoomDone, RoomKind, Rooms, SetRole, SetTopic,
+    OpenDirect, RemoveMember, RoomDone, RoomKind, RoomListing, Rooms, SetRole, SetTopic,
 };
 use parlor_protocol::{Code, Extensions, Refusal, RoomId, SendKey};
 
@@ -157,8 +158,9 @@ pub async fn list(core: &Core, who: &Who, request: ListRooms) -> Answered<Rooms>
         .directory(who.user, &after, limit + 1)
         .await
         .map_err(failed)?;
-    let more = rooms.len() > limit.into();
-    rooms.truncate(limit.into());
+    let keep = fitting(&rooms).min(limit.into());
+    let more = rooms.len() > keep;
+    rooms.truncate(keep);
     Ok(Rooms {
         rooms,
         more,
@@ -191,5 +193,17 @@ pub async fn members(core: &Core, who: &Who, request: ListMembers) -> Answered<M
     Ok(answer_of(body, request.room, access))
 }
 
+/// How many rooms from the first fit a frame: names and topics may be long.
+fn fitting(rooms: &[RoomListing]) -> usize {
+    let mut bytes = 0;
+    let fits = |room: &&RoomListing| {
+        bytes += LISTING_BYTES + room.name.len() + room.topic.len();
+        bytes <= PAGE_TEXT_BYTES
+    };
+    rooms.iter().take_while(fits).count().max(1)
+}
+
+/// What a room takes in a list beside its texts, bytes, at most.
+const LISTING_BYTES: usize = 48;
 /// Rows of one page.
 const PAGE_ROWS: u16 = parlor_protocol::limit::PAGE_ROWS;

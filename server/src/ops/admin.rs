@@ -83,6 +83,8 @@ pub enum Command {
     CleanUpAccounts {
         after: Option<String>,
     },
+    /// A part of what load tests left in the database goes: again until none was left.
+    EraseLoad,
 }
 
 /// A password on its way over the socket; never printed.
@@ -123,6 +125,10 @@ pub enum Answer {
     CleanedUp {
         count: u32,
         next: Option<String>,
+    },
+    /// So many rows went.
+    Erased {
+        rows: u64,
     },
 }
 

@@ -68,6 +68,7 @@ measured! {
     async fn backup(&self, to: &Path) -> Result<()>;
     async fn check(&self) -> Result<()>;
     async fn prune(&self, now_ms: u64, limit: u32) -> Result<u64>;
+    async fn erase_load(&self, limit: u32) -> Result<u64>;
     async fn append(&self, commands: Vec<RoomCommand>) -> Result<Appended>;
     async fn create_user(&self, user: NewUser) -> Result<std::result::Result<(), Refusal>>;
     async fn user(&self, user: UserId) -> Result<Option<UserRow>>;

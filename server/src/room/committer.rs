@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parlor_protocol::limit::CHANGES_ENTRIES;
+use parlor_protocol::limit::{CHANGES_ENTRIES, ROOM_NAME_CHARS};
 use parlor_protocol::message::Posted;
 use parlor_protocol::room::{Head, RoomDone};
 use parlor_protocol::sync::RoomBatch;
@@ -237,12 +237,24 @@ async fn collect(
     true
 }
 
+/// What a command's entries take at most beside a few words.
 fn text_bytes(submission: &Submission) -> usize {
     match &submission.command.change {
         Change::Post { text, .. } => text.len(),
-        _ => 0,
+        Change::Create { name, topic, .. } => name.shown.len() + topic.len(),
+        Change::SetTopic { topic } => DETAILS_BYTES + topic.len(),
+        Change::CreateDirect { .. }
+        | Change::Join
+        | Change::Leave
+        | Change::Add { .. }
+        | Change::Admit
+        | Change::Remove { .. }
+        | Change::SetRole { .. } => 0,
     }
 }
+
+/// The room's name stands beside its topic in an entry.
+const DETAILS_BYTES: usize = 4 * *ROOM_NAME_CHARS.end();
 
 fn acknowledgement(request: u32, result: Result<Committed, Refusal>) -> Bytes {
     match result {

@@ -183,6 +183,9 @@ pub trait Store: Send + Sync + 'static {
     async fn close(&self);
     /// Drops what has expired (sessions, invites, send keys), at most `limit` rows; how many went.
     async fn prune(&self, now_ms: u64, limit: u32) -> Result<u64>;
+    /// Erases what load tests left: accounts without limits, and rooms in which only they are; at
+    /// most `limit` rows. How many went; 0: all. Nobody may be entered as one of them.
+    async fn erase_load(&self, limit: u32) -> Result<u64>;
 
     // ---- rooms: changes
     /// Commits commands of any rooms in their order. Refusals stand in the results; an error means

@@ -84,6 +84,8 @@ pub struct NewInvite {
 
 #[derive(Clone, Debug)]
 pub struct InviteRow {
+    /// `None`: the server itself.
+    pub maker: Option<UserId>,
     pub rooms: Vec<RoomId>,
     pub owner: bool,
     pub expires_at_ms: u64,

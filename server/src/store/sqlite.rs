@@ -8,6 +8,7 @@ mod cache;
 mod changes;
 mod checkpoint;
 mod collect;
+mod erase;
 mod error;
 mod invites;
 mod load;
@@ -132,6 +133,10 @@ impl Store for SqliteStore {
 
     async fn prune(&self, now_ms: u64, limit: u32) -> Result<u64> {
         prune::prune(&self.writer, now_ms, limit).await
+    }
+
+    async fn erase_load(&self, limit: u32) -> Result<u64> {
+        erase::load(&self.writer, limit).await
     }
 
     async fn append(&self, commands: Vec<RoomCommand>) -> Result<Appended> {

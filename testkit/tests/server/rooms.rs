@@ -1,14 +1,15 @@
 //! Rooms: who may know of them, who may do what.
 
 use parlor_protocol::account::{Invite, RedeemInvite, Redeemed};
+use parlor_protocol::limit::TOPIC_CHARS;
 use parlor_protocol::message::Place;
-use parlor_protocol::room::{Members, Role, RoomDone, RoomKind, Rooms};
+use parlor_protocol::room::{CreateRoom, Members, Role, RoomDone, RoomKind, Rooms};
 use parlor_protocol::sync::UserEntry;
 use parlor_protocol::{Body, Code, Extensions, RoomId};
 use parlor_testkit::ask;
 use parlor_testkit::device::Device;
 
-use crate::common::{ada_and_bob, device, open_server, room_of};
+use crate::common::{ada_and_bob, device, gone, open_server, room_of};
 
 /// The refusal, whatever the granted reply would have been.
 async fn refusal<Q: Body>(device: &Device, request: &Q) -> parlor_protocol::Refusal {
@@ -260,4 +261,72 @@ async fn a_join_code_opens_its_rooms_to_who_has_an_account_already() {
     let carl = server.register("carl", "").await;
     let carl = device(&server, &carl).await;
     assert_eq!(carl.refused(&redeem).await, Code::INVITE_INVALID);
+}
+
+#[tokio::test]
+async fn who_was_removed_does_not_come_back_by_an_invite_of_their_own() {
+    let server = open_server().await;
+    let (ada, mut bob) = ada_and_bob(&server).await;
+    let (first, second) = (
+        room_of(RoomKind::PRIVATE, &ada, &[&bob]).await,
+        room_of(RoomKind::PRIVATE, &ada, &[&bob]).await,
+    );
+    let made: Invite = bob.ask(&ask::invite(vec![first, second], 0, 0)).await;
+    let redeem = RedeemInvite {
+        code: made.code,
+        ext: Extensions::NONE,
+    };
+    ada.done(&ask::remove(first, bob.user())).await;
+    gone(&mut bob, first).await;
+    let redeemed: Redeemed = bob.ask(&redeem).await;
+    assert_eq!(redeemed.rooms, [second], "what he may open still");
+    assert_eq!(
+        bob.refused(&ask::open(first, None, 1)).await,
+        Code::NOT_FOUND
+    );
+    ada.done(&ask::remove(second, bob.user())).await;
+    gone(&mut bob, second).await;
+    assert_eq!(bob.refused(&redeem).await, Code::INVITE_INVALID);
+}
+
+#[tokio::test]
+async fn a_directory_of_long_topics_comes_in_pages_that_fit_a_frame() {
+    let server = open_server().await;
+    let (ada, bob) = ada_and_bob(&server).await;
+    let topic = "\u{1F33F}".repeat(TOPIC_CHARS);
+    for n in 0..100 {
+        let create = CreateRoom {
+            topic: topic.clone(),
+            ..ask::create_room(RoomKind::PUBLIC, &format!("room {n:03}"))
+        };
+        ada.done(&create).await;
+    }
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let after = names.last().cloned().unwrap_or_default();
+        let page: Rooms = bob.ask(&ask::rooms(&after, 200)).await;
+        names.extend(page.rooms.into_iter().map(|room| room.name));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(
+        names
+            .iter()
+            .filter(|name| name.starts_with("room "))
+            .count(),
+        100
+    );
+    let once: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(once.len(), names.len(), "each once");
+    // So do all of one's own, which come in turn.
+    let mut mine = ada.all_of_mine().await;
+    let mut listed = mine.entries.len();
+    assert!(mine.reset && mine.heads.len() >= 100);
+    while mine.through < mine.rev {
+        mine = ada.ask(&ask::sync_user(Some(mine.through))).await;
+        assert!(!mine.reset, "the list goes on");
+        listed += mine.entries.len();
+    }
+    assert_eq!(listed, mine.heads.len());
 }

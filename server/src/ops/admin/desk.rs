@@ -59,6 +59,7 @@ impl Admin for Desk {
                     .await
             }
             Command::CleanUpAccounts { after } => self.clean_up(after).await,
+            Command::EraseLoad => self.erase_load().await,
         }
     }
 }

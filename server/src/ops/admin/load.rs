@@ -17,6 +17,8 @@ const KEEPER: &str = "bench-keeper";
 const ROOMS_MAX: u32 = 10_000;
 /// Accounts of one load.
 const ACCOUNTS_MAX: u32 = 100_000;
+/// Rows that one step of erasing takes: some milliseconds of the writer's.
+const ERASE_ROWS: u32 = 2_000;
 /// Life of a session made for a load, ms: tests are over within a day.
 const SESSION_MS: u64 = 24 * 3600 * 1000;
 
@@ -179,9 +181,20 @@ impl Desk {
         let user = row.id;
         self.store.end_sessions(user, None).await.map_err(said)?;
         self.live.end_links(user, Code::ACCOUNT_DISABLED).await;
-        // A disabled person can change nothing, so this comes before.
-        self.leave_rooms(user).await?;
+        // A disabled person can change nothing, so this comes before. The keeper stays: its rooms
+        // are known by it.
+        if row.name == KEEPER {
+            self.empty_rooms(user).await?;
+        } else {
+            self.leave_rooms(user).await?;
+        }
         self.store.set_disabled(user, true).await.map_err(said)
+    }
+
+    /// Part of the database's rows; nobody is in the rooms any more but their keeper.
+    pub(super) async fn erase_load(&self) -> Result<Answer, String> {
+        let rows = self.store.erase_load(ERASE_ROWS).await.map_err(said)?;
+        Ok(Answer::Erased { rows })
     }
 
     async fn leave_rooms(&self, user: UserId) -> Result<(), String> {
@@ -194,9 +207,33 @@ impl Desk {
             .collect();
         for result in self.live.commit(leaves).await? {
             match result {
-                // The keeper stays in its rooms: a room keeps an owner.
+                // A room keeps an owner, whoever made it.
                 Err(refusal) if refusal.code != Code::LAST_OWNER => return Err(refused(&refusal)),
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Who came to look at a load is not left behind in a room that goes.
+    async fn empty_rooms(&self, keeper: UserId) -> Result<(), String> {
+        for (head, _) in self.store.heads(keeper).await.map_err(said)? {
+            let mut after = None;
+            loop {
+                let members = self.store.members(head.room, after, PAGE as u16).await;
+                let members = members.map_err(said)?;
+                let Some((last, _)) = members.last() else {
+                    break;
+                };
+                after = Some(last.id);
+                let removals = members
+                    .iter()
+                    .filter(|(person, _)| person.id != keeper)
+                    .map(|(person, _)| {
+                        command(head.room, keeper, Change::Remove { user: person.id })
+                    })
+                    .collect();
+                self.change(removals).await?;
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! Stories of what is one person's own: the list of rooms and the read markers.
 
+use parlor_protocol::limit::PAGE_TEXT_BYTES;
 use parlor_protocol::message::Timeline;
-use parlor_protocol::room::RoomKind;
+use parlor_protocol::room::{Role, RoomKind};
 use parlor_protocol::sync::UserEntry;
 use parlor_protocol::{RoomId, UserId};
 
@@ -14,6 +15,58 @@ pub(super) async fn tell(factory: &impl Factory) {
     later_ones_bring_what_changed(&World::new(factory).await).await;
     markers_move_forward_only(&World::new(factory).await).await;
     many_markers_at_once(&World::new(factory).await).await;
+    a_long_list_comes_in_parts(&World::new(factory).await).await;
+}
+
+async fn a_long_list_comes_in_parts(world: &World) {
+    let [ann, bob] = world.people().await;
+    let topic = "\u{1F33F}".repeat(500);
+    let mut rooms = Vec::new();
+    for n in 0..250 {
+        let room = world
+            .create(ann, RoomKind::PUBLIC, &format!("room {n}"))
+            .await;
+        let set = Change::SetTopic {
+            topic: topic.clone(),
+        };
+        world.act(ann, room, set).await.unwrap();
+        rooms.push(room);
+    }
+    // What has moved since stands behind the rooms, and a room left is none of them.
+    world
+        .act(ann, rooms[3], Change::Add { user: bob })
+        .await
+        .unwrap();
+    world
+        .act(ann, rooms[3], role(bob, Role::OWNER))
+        .await
+        .unwrap();
+    world.act(ann, rooms[3], Change::Leave).await.unwrap();
+    world.say(ann, rooms[7], "moves her marker").await;
+    let (mut since, mut listed, mut markers, mut parts) = (None, Vec::new(), 0, 0);
+    loop {
+        let changes = world.store.user_changes(ann, since).await.unwrap();
+        assert_eq!(changes.reset, since.is_none());
+        assert_eq!(changes.heads.len(), 249);
+        let bytes: usize = changes.entries.iter().map(|entry| entry.body.len()).sum();
+        assert!(bytes <= PAGE_TEXT_BYTES, "{bytes}");
+        for entry in &changes.entries {
+            match entry.open_user().unwrap() {
+                UserEntry::Room(summary) => listed.push(summary.room),
+                UserEntry::RoomGone(gone) => assert_eq!(gone.room, rooms[3]),
+                UserEntry::Marker(_) => markers += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        parts += 1;
+        since = Some(changes.through);
+        if changes.through == changes.rev {
+            break;
+        }
+    }
+    rooms.remove(3);
+    assert!(parts > 2, "{parts}");
+    assert_eq!((listed, markers), (rooms, 1));
 }
 
 /// What a person is told who holds `since`, opened, and their rev.

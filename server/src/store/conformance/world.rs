@@ -58,6 +58,17 @@ impl World {
     }
 
     pub async fn person_as(&self, id: UserId, name: &str) {
+        self.account(id, name, false).await;
+    }
+
+    /// An account of a load test.
+    pub async fn load_person(&self, name: &str) -> UserId {
+        let id = UserId(self.id());
+        self.account(id, name, true).await;
+        id
+    }
+
+    async fn account(&self, id: UserId, name: &str, unlimited: bool) {
         let user = NewUser {
             id,
             name: name.to_owned(),
@@ -66,7 +77,7 @@ impl World {
             password_hash: "$argon2id$".to_owned(),
             administrator: false,
             made_at_ms: self.hand.now_ms(),
-            unlimited: false,
+            unlimited,
         };
         self.store
             .create_user(user)

@@ -6,7 +6,7 @@ use parlor_protocol::{RoomId, UserId};
 use sqlx::{Connection, SqlitePool};
 
 use super::error::{damaged, from_sqlx};
-use super::value::{Rows, flag, int, number};
+use super::value::{Rows, flag, int, number, optional_fixed};
 use super::writer::Writer;
 use crate::store::{CodeHash, InviteRow, NewInvite, Result};
 
@@ -57,7 +57,7 @@ pub(super) async fn by_code(
     let row = sqlx::query(
         "SELECT i.owner, i.expires_at,
             (SELECT group_concat(r.room, '') FROM (SELECT hex(room) AS room FROM invite_rooms
-                WHERE code = i.code ORDER BY place) r)
+                WHERE code = i.code ORDER BY place) r), i.maker
          FROM invites i
          WHERE i.code = ?1 AND i.expires_at > ?2 AND (i.uses = 0 OR i.used < i.uses
             OR EXISTS (SELECT 1 FROM invite_uses u WHERE u.code = i.code AND u.user = ?3))",
@@ -78,6 +78,7 @@ pub(super) async fn by_code(
         .filter_map(RoomId::from_slice)
         .collect();
     Ok(Some(InviteRow {
+        maker: optional_fixed(&row, 3)?.map(UserId),
         rooms,
         owner: flag(&row, 0)?,
         expires_at_ms: number(&row, 1)?,

@@ -1,21 +1,21 @@
 //! What is one person's own: the list of rooms and the read markers, at the person's rev.
 
-use parlor_protocol::limit::ROOMS_PER_USER;
+use parlor_protocol::limit::{PAGE_TEXT_BYTES, ROOMS_PER_USER};
 use parlor_protocol::message::Timeline;
-use parlor_protocol::room::{Role, RoomSummary};
+use parlor_protocol::room::Role;
 use parlor_protocol::sync::{Entry, Marker, UserChanges};
 use parlor_protocol::{Extensions, UserId};
-use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{SqliteConnection, SqlitePool};
 
 use super::error::from_sqlx;
 use super::rooms::{self, read_summary, summary_columns};
 use super::value::{int, number, room};
 use crate::store::Result;
 
-/// Bytes of room topics that one list of rooms may carry; beyond it topics are left out, since each
-/// stands in the room's own details too.
-const LIST_TOPIC_BYTES: usize = 128 * 1024;
+/// Entries of one reply, and bytes of them: with the heads of all rooms beside them they fit a frame.
+const ENTRIES: usize = ROOMS_PER_USER;
+const ENTRY_BYTES: usize = PAGE_TEXT_BYTES;
 
 pub(super) async fn user_changes(
     readers: &SqlitePool,
@@ -33,45 +33,15 @@ pub(super) async fn user_changes(
     .await
     .map_err(from_sqlx)?;
     let rev = number(&rev, 0)?;
-    let mut reset = since.is_none_or(|since| since > rev);
-    let mut entries = Vec::new();
-    if let Some(since) = since.filter(|_| !reset) {
-        let changed = sqlx::query(concat!(
-            "SELECT c.rev, ",
-            summary_columns!(),
-            " FROM user_changes c JOIN rooms r ON r.id = c.room
-            LEFT JOIN members m ON m.room = c.room AND m.user = ?1
-            LEFT JOIN markers k ON k.user = ?1 AND k.room = c.room AND k.timeline = 0
-            WHERE c.user = ?1 AND c.kind = 1 AND c.rev > ?2 LIMIT ?3"
-        ));
-        let changed = changed
-            .bind(user.0.to_vec())
-            .bind(int(since))
-            .bind(int(ROOMS_PER_USER as u64 + 1));
-        for row in changed.fetch_all(&mut *reading).await.map_err(from_sqlx)? {
-            entries.push(room_entry(&row)?);
-        }
-        let moved = sqlx::query(
-            "SELECT k.rev, r.room, k.timeline, k.seq,
-                (SELECT count(*) FROM messages g
-                    WHERE g.room = k.room AND g.timeline = k.timeline AND g.seq > k.seq AND g.state = 2)
-             FROM markers k JOIN rooms r ON r.id = k.room
-             WHERE k.user = ?1 AND k.rev > ?2
-                AND EXISTS (SELECT 1 FROM members m WHERE m.room = k.room AND m.user = ?1) LIMIT ?3",
-        );
-        let moved = moved
-            .bind(user.0.to_vec())
-            .bind(int(since))
-            .bind(int(ROOMS_PER_USER as u64 + 1));
-        for row in moved.fetch_all(&mut *reading).await.map_err(from_sqlx)? {
-            entries.push(marker_entry(&row)?);
-        }
+    // Whoever holds nothing, or more than there is, gets the list of rooms from its start.
+    let held = since.filter(|since| *since <= rev);
+    let reset = held.is_none();
+    let mut entries = changed_rooms(&mut reading, user, held).await?;
+    if let Some(held) = held {
+        entries.extend(moved_markers(&mut reading, user, held).await?);
         entries.sort_by_key(|entry| entry.rev);
-        reset = entries.len() > ROOMS_PER_USER;
     }
-    if reset {
-        entries = whole_list(&mut reading, user, rev).await?;
-    }
+    let through = cut(&mut entries).unwrap_or(rev);
     let heads = rooms::heads_in(&mut reading, user)
         .await?
         .into_iter()
@@ -81,7 +51,7 @@ pub(super) async fn user_changes(
     let since = since.unwrap_or(0);
     Ok(UserChanges {
         since,
-        through: rev,
+        through,
         rev,
         reset,
         entries,
@@ -90,33 +60,71 @@ pub(super) async fn user_changes(
     })
 }
 
-async fn whole_list(
-    reading: &mut sqlx::SqliteConnection,
+/// Rooms that the person came into, left, or has another role in since; without `since` all that
+/// they are in now.
+async fn changed_rooms(
+    reading: &mut SqliteConnection,
     user: UserId,
-    rev: u64,
+    since: Option<u64>,
 ) -> Result<Vec<Entry>> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
+    sqlx::query(concat!(
+        "SELECT c.rev, ",
         summary_columns!(),
-        " FROM members m JOIN rooms r ON r.id = m.room
-        LEFT JOIN markers k ON k.user = ?1 AND k.room = r.id AND k.timeline = 0
-        WHERE m.user = ?1 LIMIT ?2"
+        " FROM user_changes c JOIN rooms r ON r.id = c.room
+        LEFT JOIN members m ON m.room = c.room AND m.user = ?1
+        LEFT JOIN markers k ON k.user = ?1 AND k.room = c.room AND k.timeline = 0
+        WHERE c.user = ?1 AND c.kind = 1 AND c.rev > coalesce(?2, 0)
+            AND (?2 IS NOT NULL OR m.role IS NOT NULL)
+        ORDER BY c.rev LIMIT ?3"
     ))
     .bind(user.0.to_vec())
-    .bind(int(ROOMS_PER_USER as u64))
+    .bind(since.map(int))
+    .bind(int(ENTRIES as u64 + 1))
     .fetch_all(reading)
     .await
-    .map_err(from_sqlx)?;
-    let mut topics = 0;
-    let list = |row: &SqliteRow| {
-        let mut summary: RoomSummary = read_summary(row, 0)?;
-        topics += summary.topic.len();
-        if topics > LIST_TOPIC_BYTES {
-            summary.topic.clear();
-        }
-        Ok(Entry::user_room(rev, &summary))
-    };
-    rows.iter().map(list).collect()
+    .map_err(from_sqlx)?
+    .iter()
+    .map(room_entry)
+    .collect()
+}
+
+async fn moved_markers(
+    reading: &mut SqliteConnection,
+    user: UserId,
+    since: u64,
+) -> Result<Vec<Entry>> {
+    sqlx::query(
+        "SELECT k.rev, r.room, k.timeline, k.seq,
+            (SELECT count(*) FROM messages g
+                WHERE g.room = k.room AND g.timeline = k.timeline AND g.seq > k.seq AND g.state = 2)
+         FROM markers k JOIN rooms r ON r.id = k.room
+         WHERE k.user = ?1 AND k.rev > ?2
+            AND EXISTS (SELECT 1 FROM members m WHERE m.room = k.room AND m.user = ?1)
+         ORDER BY k.rev LIMIT ?3",
+    )
+    .bind(user.0.to_vec())
+    .bind(int(since))
+    .bind(int(ENTRIES as u64 + 1))
+    .fetch_all(reading)
+    .await
+    .map_err(from_sqlx)?
+    .iter()
+    .map(marker_entry)
+    .collect()
+}
+
+/// Leaves what one reply holds; `Some`: the rev of the last one kept, where others follow.
+fn cut(entries: &mut Vec<Entry>) -> Option<u64> {
+    let mut bytes = 0;
+    let fitting = entries.iter().take_while(|entry| {
+        bytes += entry.body.len();
+        bytes <= ENTRY_BYTES
+    });
+    // One fits always: an entry is smaller than a frame.
+    let keep = fitting.count().clamp(1, ENTRIES);
+    let more = keep < entries.len();
+    entries.truncate(keep);
+    entries.last().filter(|_| more).map(|last| last.rev)
 }
 
 fn room_entry(row: &SqliteRow) -> Result<Entry> {

@@ -95,3 +95,39 @@ async fn more_than_one_reply_holds_is_read_on_from_where_it_ended() {
     // Each post, and once each: the topic, and bob.
     assert_eq!(seen.len(), 1_200 + 2);
 }
+
+#[tokio::test]
+async fn erasing_a_load_leaves_everybody_else_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, world) = begin(&folder).await;
+    let [ann, bob] = world.people().await;
+    let [keeper, load] = [
+        world.load_person("keeper").await,
+        world.load_person("load").await,
+    ];
+    let room = world.room_of(RoomKind::PUBLIC, [ann, bob, load]).await;
+    world
+        .act(load, room, say("in a room of ann's"))
+        .await
+        .unwrap();
+    let shared = world.create(keeper, RoomKind::PUBLIC, "shared").await;
+    world.act(bob, shared, Change::Join).await.unwrap();
+    let gone = world.create(keeper, RoomKind::PUBLIC, "bench-room").await;
+    world.act(load, gone, Change::Join).await.unwrap();
+    for _ in 0..50 {
+        world.act(load, gone, say("load")).await.unwrap();
+    }
+    while store.erase_load(20).await.unwrap() > 0 {}
+    assert_eq!(store.room_by_name("bench-room").await.unwrap(), None);
+    assert!(store.access(gone, load).await.unwrap().is_none());
+    assert!(
+        store.access(shared, bob).await.unwrap().is_some(),
+        "bob is there"
+    );
+    assert_eq!(whole(&*store, room).await.len(), 1);
+    // The name is free, and what is made now is no heir of what went.
+    let next = world.create(ann, RoomKind::PUBLIC, "bench-room").await;
+    assert!(whole(&*store, next).await.is_empty());
+    world.act(ann, next, say("first")).await.unwrap();
+    assert_eq!(store.changes(next, 0, 1).await.unwrap().head, 1);
+}
