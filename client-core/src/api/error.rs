@@ -329,6 +329,7 @@ pub fn connect_code(error: &ConnectError) -> &'static str {
         ConnectError::Hello(_) | ConnectError::Lost(_) => "lost",
         ConnectError::Entry(refusal) => refused(refusal.code),
         ConnectError::Local { .. } => "no_network",
+        ConnectError::NoEntry { code, .. } => code,
     }
 }
 
