@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use parlor_protocol::link::ServerAddress;
+use parlor_protocol::link::{JoinLink, ServerAddress};
 use parlor_protocol::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,21 @@ impl Account {
         let stored: Stored =
             serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         Self::from_stored(stored).map(Some).map_err(unreadable)
+    }
+
+    /// Whether a join link is of the account's own server. A key that is known decides, by whatever
+    /// name the server is reached; without one in the link or here, the address does.
+    pub fn is_at(&self, link: &JoinLink) -> bool {
+        match (&link.pin, &self.trust) {
+            (Some(pin), Trust::Pins(known)) => known.contains(pin),
+            _ => {
+                let host = |host: &String| {
+                    let mut own = self.server.hosts.iter();
+                    own.any(|own| own.eq_ignore_ascii_case(host))
+                };
+                link.server.port == self.server.port && link.server.hosts.iter().any(host)
+            }
+        }
     }
 
     pub fn write(&self, path: &Path) -> Result<(), AccountError> {
@@ -181,22 +196,50 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_is_written_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("account.json");
-        assert_eq!(Account::read(&path).unwrap(), None);
-        let account = Account {
+    fn account(trust: Trust) -> Account {
+        Account {
             user: UserId::new(),
             name: "ada".to_owned(),
             display_name: "Ada".to_owned(),
             administrator: true,
             session: SessionId::new(),
-            server: "example.org:7443".parse().unwrap(),
-            trust: Trust::Pins(vec![Pin([7; 32])]),
+            server: "example.org,10.0.0.1:7443".parse().unwrap(),
+            trust,
             installation: "Example".to_owned(),
             ended: None,
+        }
+    }
+
+    #[test]
+    fn a_link_is_of_the_server_whose_key_or_else_address_it_has() {
+        let link = |server: &str, pin: Option<u8>| JoinLink {
+            server: server.parse().unwrap(),
+            code: "CODE".to_owned(),
+            pin: pin.map(|byte| Pin([byte; 32])),
         };
+        let check = |trust: &Trust, link: &JoinLink, own: bool| {
+            assert_eq!(
+                account(trust.clone()).is_at(link),
+                own,
+                "{trust:?} {link:?}"
+            );
+        };
+        let pinned = Trust::Pins(vec![Pin([7; 32]), Pin([8; 32])]);
+        check(&pinned, &link("example.org", Some(7)), true);
+        check(&pinned, &link("chat.local", Some(8)), true);
+        check(&pinned, &link("example.org", Some(9)), false);
+        check(&pinned, &link("example.org", None), true);
+        check(&Trust::Ca, &link("10.0.0.1,Example.ORG", None), true);
+        check(&Trust::Ca, &link("example.org:7444", None), false);
+        check(&Trust::Ca, &link("example.com", None), false);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("account.json");
+        assert_eq!(Account::read(&path).unwrap(), None);
+        let account = account(Trust::Pins(vec![Pin([7; 32])]));
         account.write(&path).unwrap();
         assert_eq!(Account::read(&path).unwrap(), Some(account));
         Account::remove(&path).unwrap();

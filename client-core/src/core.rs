@@ -12,6 +12,7 @@
 
 mod account;
 mod ask;
+mod directory;
 mod engine;
 mod hold;
 mod inner;

@@ -17,9 +17,9 @@ use data_encoding::HEXLOWER;
 use parlor_protocol::hello::Token;
 use serde::{Deserialize, Serialize};
 
-/// Tokens kept: the one in use, what was offered beside it, and what two other processes were
-/// offered in the same moment.
-pub const MAX_CANDIDATES: usize = 4;
+/// Tokens kept: the one that works, and what twenty processes of one profile were offered in the
+/// same moment; the server knows only its last offer, which is not always the last one written.
+pub const MAX_CANDIDATES: usize = 32;
 
 /// Why the session's secret cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,8 @@ impl SessionFile {
     }
 
     /// `used` let somebody in, after `refused` had not; perhaps a new token was offered. The rest
-    /// of the list was put there by another process meanwhile and stays.
+    /// of the list was put there by another process meanwhile and stays. However many offers there
+    /// are, `used` is kept: it is good until one of them is used.
     pub fn entered(
         &self,
         used: &Token,
@@ -93,17 +94,17 @@ impl SessionFile {
     ) -> Result<(), SecretError> {
         let _lock = self.lock()?;
         let before = self.candidates()?;
-        // Logged out meanwhile: nothing is brought back.
-        if before.is_empty() {
+        // Meanwhile somebody logged out or in anew, or another process entered by a newer token,
+        // which voids this one: what stands there stays.
+        let Some(at) = before.iter().position(|token| token == used) else {
             return Ok(());
-        }
-        let at = before.iter().position(|token| token == used);
+        };
         // What stands behind the used one is older and void.
-        let newer = before.iter().take(at.unwrap_or(before.len()));
-        let kept = newer.filter(|token| !refused.contains(token)).cloned();
-        let mut after: Vec<Token> = offered.cloned().into_iter().chain(kept).collect();
+        let newer = before.iter().take(at);
+        let kept = newer.filter(|token| !refused.contains(token));
+        let mut after: Vec<Token> = offered.into_iter().chain(kept).cloned().collect();
+        after.truncate(MAX_CANDIDATES - 1);
         after.push(used.clone());
-        after.truncate(MAX_CANDIDATES);
         if after == before {
             Ok(())
         } else {
@@ -250,6 +251,32 @@ mod tests {
         assert_eq!(file.candidates().unwrap(), [token(2), token(3), token(1)]);
         file.entered(&token(3), &[token(2)], None).unwrap();
         assert_eq!(file.candidates().unwrap(), [token(3)]);
+    }
+
+    #[test]
+    fn however_many_are_offered_at_a_time_the_one_that_works_stays() {
+        let (_folder, file) = file();
+        file.begin(&token(1)).unwrap();
+        for offer in 2..100 {
+            file.entered(&token(1), &[], Some(&token(offer))).unwrap();
+        }
+        let candidates = file.candidates().unwrap();
+        assert!(candidates.len() <= MAX_CANDIDATES);
+        assert_eq!(candidates.first(), Some(&token(99)));
+        assert_eq!(candidates.last(), Some(&token(1)));
+    }
+
+    #[test]
+    fn late_entries_by_a_token_that_is_void_do_not_push_out_the_one_in_use() {
+        let (_folder, file) = file();
+        file.begin(&token(1)).unwrap();
+        file.entered(&token(1), &[], Some(&token(2))).unwrap();
+        file.entered(&token(2), &[], None).unwrap();
+        // They entered before the second token was used, and come to write it down only now.
+        for offer in 3..100 {
+            file.entered(&token(1), &[], Some(&token(offer))).unwrap();
+        }
+        assert_eq!(file.candidates().unwrap(), [token(2)]);
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! One virtual user's link: dialled, then read until it ends.
 
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
+use parlor_client_core::net::probe::{FOREGROUND_QUIET, PROMPT_ANSWER};
 use parlor_client_core::net::{Connected, Dial, Flight, Link, LinkEvent};
 use parlor_protocol::Frame;
 use parlor_protocol::hello::GoAway;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::plan::UserIndex;
+
+/// Silence after which a virtual user, too, gives a link up: as a client that somebody looks at.
+const SILENT: Duration = FOREGROUND_QUIET.saturating_add(PROMPT_ANSWER);
+/// How often it looks; thousands of users share one thread.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a link tells, and which life of the user's link tells it.
 #[derive(Debug)]
@@ -46,20 +54,38 @@ pub(super) async fn run(
         };
         to.send(told).await.is_ok()
     };
-    let mut events = match Link::connect(&dial, flight).await {
+    let (link, mut events) = match Link::connect(&dial, flight).await {
         Ok(Connected { link, events, .. }) => {
-            if !tell(Event::Up(link)).await {
+            if !tell(Event::Up(link.clone())).await {
                 return;
             }
-            events
+            (link, events)
         }
         Err(error) => {
             tell(Event::Down(error.to_string())).await;
             return;
         }
     };
+    let (mut datagrams, mut heard_at) = (link.heard(), Instant::now());
+    let mut look = pin!(sleep(LOOK_EVERY));
     loop {
-        let event = match events.next().await {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = look.as_mut() => {
+                let heard = link.heard();
+                if heard != datagrams {
+                    (datagrams, heard_at) = (heard, Instant::now());
+                } else if heard_at.elapsed() >= SILENT {
+                    link.close();
+                    tell(Event::Down("the server fell silent".to_owned())).await;
+                    return;
+                }
+                look.as_mut().reset(tokio::time::Instant::now() + LOOK_EVERY);
+                continue;
+            }
+        };
+        let event = match event {
             LinkEvent::Push(frame) => Event::Push(frame),
             LinkEvent::Reply { request, frame } => Event::Reply(request, frame),
             LinkEvent::Signal(frame) => Event::Signal(frame),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use parlor_protocol::message::{GetPage, Page, Place, Timeline};
 use parlor_protocol::sync::{Behind, Entry, GetChanges, OpenRoom, RoomChanges, RoomOpened};
-use parlor_protocol::{Extensions, Frame};
+use parlor_protocol::{Extensions, Frame, RoomId};
 
 use super::tally::Tally;
 use super::view::Stage;
@@ -151,6 +151,10 @@ impl World {
             Ok(behind) => behind,
             Err(error) => return self.damaged(user, &error),
         };
+        // Entries of the user's own were dropped, which are of no concern to a load.
+        if behind.head.room == RoomId::default() {
+            return;
+        }
         let ledger = &self.ledger;
         let state = &mut self.users[user as usize];
         let at = state

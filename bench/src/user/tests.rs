@@ -340,6 +340,23 @@ fn whoever_is_told_to_be_behind_pulls_and_has_missed_nothing() {
 }
 
 #[test]
+fn a_marker_of_ones_own_entries_is_no_error() {
+    let mut story = Story::begun(1);
+    let behind = Behind {
+        head: Head {
+            room: RoomId::default(),
+            head: 0,
+            rev: 7,
+        },
+        ext: Extensions::NONE,
+    };
+    story.world.on_push(0, framed(&behind), story.now);
+    story.collect();
+    assert!(story.asked.is_empty());
+    assert_eq!(story.world.tally.error_count(), 0);
+}
+
+#[test]
 fn a_batch_left_out_without_a_word_is_out_of_order() {
     let mut story = Story::begun(2);
     story.wait(Duration::from_secs(2));

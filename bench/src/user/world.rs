@@ -295,10 +295,19 @@ impl World {
             .error(format!("a request was not taken: {reason}"));
         let state = &mut self.users[user as usize];
         state.in_flight = state.in_flight.saturating_sub(1);
-        if let Asked::Post(post) = asked {
-            state.outbox.back_to(post);
-            self.timers
-                .push(Reverse((now + RETRY_LEAST, Timer::Resend(user))));
+        match asked {
+            Asked::Post(post) => {
+                state.outbox.back_to(post);
+                self.timers
+                    .push(Reverse((now + RETRY_LEAST, Timer::Resend(user))));
+            }
+            // Nobody else would ask for the room again on this link.
+            Asked::Open(view) | Asked::Changes(view) | Asked::Page(view) => {
+                state.views[view].stage = Stage::Closed;
+                self.timers
+                    .push(Reverse((now + RETRY_LEAST, Timer::Reopen(user))));
+            }
+            Asked::Read(_) | Asked::Courtesy => {}
         }
     }
 

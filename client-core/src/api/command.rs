@@ -117,9 +117,10 @@ impl Core {
         self.inner().log_out(even_unsent).await
     }
 
-    /// Joins what a link opens, with the account one has; the rooms joined.
+    /// Joins what a link opens, with the account one has; the rooms joined, which stand in the list
+    /// by then. A link of another server than the account's is refused unsent.
     pub async fn redeem(&self, link: &JoinLink) -> Result<Vec<RoomId>, RedeemError> {
-        Ok(self.inner().redeem(&link.code).await?)
+        self.inner().redeem(link).await
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionView>, SessionError> {
@@ -164,13 +165,14 @@ impl Core {
         self.inner().find_room(written).await
     }
 
-    /// A page of the directory of public rooms, in name order, after a name.
+    /// A page of the directory of public rooms, in name order: the first one, or the one that a
+    /// page names as its next.
     pub async fn directory(
         &self,
-        after: &str,
+        at: &DirectoryCursor,
         limit: u16,
-    ) -> Result<PageView<ListingView>, AskError> {
-        self.inner().directory(after, limit).await
+    ) -> Result<DirectoryView, AskError> {
+        self.inner().directory(at, limit).await
     }
 
     pub async fn create_room(&self, room: NewRoom) -> Result<RoomId, CreateRoomError> {

@@ -1,14 +1,16 @@
 //! Errors, one enum an operation. Their text says what happened and what to do; their code is
 //! stable, for scripts.
 
-use parlor_protocol::link::Pin;
+mod enter;
+
 use parlor_protocol::{Code, Refusal};
 
 use crate::account::AccountError;
 use crate::net::{ConnectError, EndpointError, TrustError};
 use crate::profile::ProfileError;
-use crate::secret::SecretError;
 use crate::store::StoreError;
+
+pub use enter::{EnterError, RedeemError};
 
 /// What every error of this surface can tell.
 pub trait Explain: std::error::Error {
@@ -178,11 +180,6 @@ operation! {
         NotAdministrator = NOT_ADMINISTRATOR "not_administrator",
         NotFound = NOT_FOUND "not_found",
     }
-    /// Why a join code opened nothing.
-    RedeemError {
-        InviteInvalid = INVITE_INVALID "invite_invalid",
-        TooManyRooms = TOO_MANY_ROOMS "too_many_rooms",
-    }
     /// Why the list of sessions, or one of them, stays as it is.
     SessionError {
         NoSuchSession = SESSION_ENDED "no_such_session",
@@ -221,98 +218,6 @@ impl Explain for OpenError {
     }
 }
 
-/// Why nobody was let in: joining by a link and logging in.
-#[derive(Debug, thiserror::Error)]
-pub enum EnterError {
-    /// Ask the person whether the fingerprint is the operator's, then log in with
-    /// `Trust::Pins(vec![pin])`.
-    #[error(
-        "the server's key is not known yet; its fingerprint is {pin}: compare it with what the operator says"
-    )]
-    UnknownKey { pin: Pin },
-    #[error("{0}")]
-    BadLogIn(Refusal),
-    #[error("{0}")]
-    InviteInvalid(Refusal),
-    /// Registration is by invite, or closed.
-    #[error("{0}")]
-    NotOpen(Refusal),
-    #[error("{0}")]
-    NameTaken(Refusal),
-    #[error("{0}")]
-    NameInvalid(Refusal),
-    #[error("{0}")]
-    PasswordInvalid(Refusal),
-    #[error("{0}")]
-    Disabled(Refusal),
-    #[error(
-        "this profile belongs to {name} at {server}: log out first, or use another profile (-P NAME)"
-    )]
-    ProfileTaken { name: String, server: String },
-    #[error(
-        "{unsent} messages of {name} are not sent yet: log in as {name} and let them go or discard them, or use another profile (-P NAME)"
-    )]
-    UnsentOfAnother { name: String, unsent: usize },
-    #[error(transparent)]
-    Connect(ConnectError),
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    #[error(transparent)]
-    Account(#[from] AccountError),
-    #[error("this part of the program has been closed")]
-    Closed,
-}
-
-impl From<ConnectError> for EnterError {
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::UnknownKey { pin, .. } => Self::UnknownKey { pin },
-            ConnectError::Entry(refusal) => match refusal.code {
-                Code::BAD_LOG_IN => Self::BadLogIn(refusal),
-                Code::INVITE_INVALID => Self::InviteInvalid(refusal),
-                Code::INVITE_REQUIRED | Code::REGISTRATION_CLOSED => Self::NotOpen(refusal),
-                Code::NAME_TAKEN => Self::NameTaken(refusal),
-                Code::NAME_INVALID => Self::NameInvalid(refusal),
-                Code::PASSWORD_INVALID => Self::PasswordInvalid(refusal),
-                Code::ACCOUNT_DISABLED => Self::Disabled(refusal),
-                _ => Self::Connect(ConnectError::Entry(refusal)),
-            },
-            other => Self::Connect(other),
-        }
-    }
-}
-
-impl Explain for EnterError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownKey { .. } => "unknown_key",
-            Self::BadLogIn(_) => "bad_log_in",
-            Self::InviteInvalid(_) => "invite_invalid",
-            Self::NotOpen(_) => "registration_closed",
-            Self::NameTaken(_) => "name_taken",
-            Self::NameInvalid(_) => "name_invalid",
-            Self::PasswordInvalid(_) => "password_invalid",
-            Self::Disabled(_) => "account_disabled",
-            Self::ProfileTaken { .. } => "profile_taken",
-            Self::UnsentOfAnother { .. } => "unsent_of_another",
-            Self::Connect(error) => connect_code(error),
-            Self::Trust(_) => "no_trust",
-            Self::Store(error) => error.code(),
-            Self::Secret(error) => error.code(),
-            Self::Account(error) => error.code(),
-            Self::Closed => "closed",
-        }
-    }
-
-    fn is_transient(&self) -> bool {
-        matches!(self, Self::Connect(error) if error.is_transient())
-    }
-}
-
 /// The stable name of a failed dial.
 pub fn connect_code(error: &ConnectError) -> &'static str {
     match error {
@@ -329,6 +234,7 @@ pub fn connect_code(error: &ConnectError) -> &'static str {
         ConnectError::Hello(_) | ConnectError::Lost(_) => "lost",
         ConnectError::Entry(refusal) => refused(refusal.code),
         ConnectError::Local { .. } => "no_network",
+        ConnectError::NoEntry { code, .. } => code,
     }
 }
 

@@ -204,9 +204,12 @@ impl Timeline {
 
     /// Loads what the screen lacks, in the background.
     fn fetch(&self) {
-        let fetches = lock(&self.screen).take_fetches();
+        let (fetches, tries) = {
+            let mut screen = lock(&self.screen);
+            (screen.take_fetches(), screen.tries())
+        };
         for range in fetches {
-            self.inner.load_for(&self.screen, self.room, range);
+            self.inner.load_for(&self.screen, self.room, range, tries);
         }
     }
 }

@@ -206,7 +206,24 @@ pub struct ListingView {
     pub joined: bool,
 }
 
-/// A page of the directory or of members, and how to ask on.
+/// A page of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryView {
+    pub rows: Vec<ListingView>,
+    /// Where the next one begins; nothing: this was the last.
+    pub next: Option<DirectoryCursor>,
+}
+
+/// Where a page of the directory begins, to be handed back as it is; the default is its start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct DirectoryCursor {
+    /// The name before it, as the server writes it.
+    pub(crate) after: String,
+    /// Pages before it, so that every walk ends.
+    pub(crate) pages: u32,
+}
+
+/// A page of members; whoever asks on names the last person of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageView<T> {
     pub rows: Vec<T>,

@@ -24,7 +24,7 @@ use super::inner::{Inner, ORDERS, Progress};
 use super::markers::Markers;
 use crate::account::Account;
 use crate::api::{Change, LinkState, Notice};
-use crate::net::{Flight, Link, RequestError, Supervisor, SupervisorEvent};
+use crate::net::{ConnectError, Flight, Link, RequestError, Supervisor, SupervisorEvent};
 use crate::store::StoreError;
 use crate::sync::{RoomSync, UserSync};
 use answer::Answer;
@@ -50,7 +50,7 @@ pub(crate) enum Order {
     Close(oneshot::Sender<()>),
 }
 
-type Flights = Box<dyn FnMut() -> Flight + Send>;
+type Flights = Box<dyn FnMut() -> Result<Flight, ConnectError> + Send>;
 
 pub(crate) struct Engine {
     inner: Arc<Inner>,

@@ -2,13 +2,14 @@
 //! it, and there when the network is not.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use parlor_protocol::{RoomId, UserId};
 
 use super::inner::Inner;
-use crate::api::{AskError, Change, ListingView, MemberView, PageView};
+use crate::api::{AskError, Change, DirectoryCursor, DirectoryView, MemberView, PageView};
 use crate::cache::{AgedLru, Ages, Lookup};
 
 /// Pages kept: some rooms' members and what was looked through of the directory.
@@ -19,16 +20,18 @@ const AGES: Ages = Ages {
     usable: Duration::from_secs(24 * 3600),
 };
 
-/// Which page: after which name, of how many rows.
-type DirectoryPage = (String, u16);
+/// Which page: beginning where, of how many rows.
+type DirectoryPage = (DirectoryCursor, u16);
 /// Which page: of which room, after whom, of how many rows.
 type MembersPage = (RoomId, Option<UserId>, u16);
 
 /// Pages of lists that were asked for lately.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    directory: Mutex<AgedLru<DirectoryPage, PageView<ListingView>>>,
+    directory: Mutex<AgedLru<DirectoryPage, DirectoryView>>,
     members: Mutex<AgedLru<MembersPage, PageView<MemberView>>>,
+    /// How often all was forgotten: a page that was asked for before is not kept.
+    forgotten: AtomicU64,
 }
 
 impl Default for Lists {
@@ -36,7 +39,14 @@ impl Default for Lists {
         Self {
             directory: Mutex::new(AgedLru::new(PAGES, AGES)),
             members: Mutex::new(AgedLru::new(PAGES, AGES)),
+            forgotten: AtomicU64::new(0),
         }
+    }
+}
+
+impl Lists {
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
     }
 }
 
@@ -61,10 +71,10 @@ impl Inner {
     /// changed, `Change::Rooms` follows.
     pub(crate) async fn directory(
         self: &Arc<Self>,
-        after: &str,
+        at: &DirectoryCursor,
         limit: u16,
-    ) -> Result<PageView<ListingView>, AskError> {
-        let key = (after.to_owned(), limit);
+    ) -> Result<DirectoryView, AskError> {
+        let key = (at.clone(), limit);
         let Some((page, reload)) = kept(&self.lists.directory, &key) else {
             return self.load_directory(key).await;
         };
@@ -84,9 +94,13 @@ impl Inner {
     async fn load_directory(
         self: &Arc<Self>,
         key: DirectoryPage,
-    ) -> Result<PageView<ListingView>, AskError> {
+    ) -> Result<DirectoryView, AskError> {
+        let forgotten = self.lists.forgotten();
         let page = self.ask_directory(&key.0, key.1).await?;
-        lock(&self.lists.directory).put(key, page.clone(), Instant::now());
+        let mut pages = lock(&self.lists.directory);
+        if self.lists.forgotten() == forgotten {
+            pages.put(key, page.clone(), Instant::now());
+        }
         Ok(page)
     }
 
@@ -107,6 +121,11 @@ impl Inner {
                 match inner.load_members(key).await {
                     Ok(after) if after != before => inner.state().tell(Change::Members(room)),
                     Ok(_) => {}
+                    // No longer for these eyes: better none than the old one.
+                    Err(AskError::Refused(refusal)) if !refusal.code.is_transient() => {
+                        lock(&inner.lists.members).invalidate(&key);
+                        inner.state().tell(Change::Members(room));
+                    }
                     Err(_) => lock(&inner.lists.members).reload_failed(&key),
                 }
             });
@@ -118,13 +137,18 @@ impl Inner {
         self: &Arc<Self>,
         key: MembersPage,
     ) -> Result<PageView<MemberView>, AskError> {
+        let forgotten = self.lists.forgotten();
         let page = self.ask_members(key.0, key.1, key.2).await?;
-        lock(&self.lists.members).put(key, page.clone(), Instant::now());
+        let mut pages = lock(&self.lists.members);
+        if self.lists.forgotten() == forgotten {
+            pages.put(key, page.clone(), Instant::now());
+        }
         Ok(page)
     }
 
     /// Lists have changed, or are somebody else's.
     pub(crate) fn forget_lists(&self) {
+        self.lists.forgotten.fetch_add(1, Ordering::SeqCst);
         lock(&self.lists.directory).clear();
         lock(&self.lists.members).clear();
     }

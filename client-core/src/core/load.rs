@@ -59,21 +59,30 @@ impl PageLocks {
 }
 
 impl Inner {
+    /// What is held of a range, and what is not.
+    async fn held(
+        &self,
+        room: RoomId,
+        range: SeqRange,
+    ) -> Result<(Vec<MessageRow>, Vec<SeqRange>), AskError> {
+        let mut rows = self.content.messages(room, range).await?;
+        let missing: Vec<SeqRange> = self.content.ranges(room).await?.missing(range).collect();
+        // Rows that stand in no range are leftovers of a cut; the server tells.
+        rows.retain(|row| !missing.iter().any(|gap| gap.contains(row.seq)));
+        Ok((rows, missing))
+    }
+
     /// All messages of a range, as far as they can be had.
     pub(crate) async fn load(
         self: &Arc<Self>,
         room: RoomId,
         range: SeqRange,
     ) -> Result<Loaded, AskError> {
+        let (rows, missing) = self.held(room, range).await?;
         let mut loaded = Loaded {
-            rows: self.content.messages(room, range).await?,
+            rows,
             ..Loaded::default()
         };
-        let missing: Vec<SeqRange> = self.content.ranges(room).await?.missing(range).collect();
-        // Rows that stand in no range are leftovers of a cut; the server tells.
-        loaded
-            .rows
-            .retain(|row| !missing.iter().any(|gap| gap.contains(row.seq)));
         for gap in missing {
             match self.load_gap(room, gap).await {
                 Ok(rows) => loaded.rows.extend(rows),
@@ -179,26 +188,47 @@ impl Inner {
             .await?)
     }
 
-    /// Loads what a screen wants and puts it there.
+    /// Loads what a screen wants and puts it there: what is held at once, the rest once the room
+    /// itself has been asked about. Its answer may begin the room anew, and would drop what came
+    /// before it. `tries`: the screen's, when it wanted this.
     pub(crate) fn load_for(
         self: &Arc<Self>,
         screen: &Arc<Mutex<OnScreen>>,
         room: RoomId,
         range: SeqRange,
+        tries: u64,
     ) {
         let (inner, screen) = (self.clone(), Arc::downgrade(screen));
         self.runtime.spawn(async move {
-            let loaded = inner.load(room, range).await;
-            let (rows, absent) = match loaded {
-                Ok(loaded) => (loaded.rows, loaded.absent),
-                Err(_) => (Vec::new(), vec![range]),
+            let absent = match inner.show_held(room, range).await {
+                Ok(true) => Vec::new(),
+                Ok(false) => inner.show_missing(room, range).await,
+                Err(_) => vec![range],
             };
-            inner.show_rows(room, rows).await;
             if let Some(screen) = screen.upgrade() {
-                lock(&screen).loaded(range, &absent);
+                lock(&screen).loaded(range, &absent, tries);
             }
             inner.state().tell(Change::Timeline(room));
         });
+    }
+
+    /// Shows what is held; whether that is all.
+    async fn show_held(&self, room: RoomId, range: SeqRange) -> Result<bool, AskError> {
+        let (rows, missing) = self.held(room, range).await?;
+        self.show_rows(room, rows).await;
+        Ok(missing.is_empty())
+    }
+
+    /// Shows a range with what the server has of it; what could not be had.
+    async fn show_missing(self: &Arc<Self>, room: RoomId, range: SeqRange) -> Vec<SeqRange> {
+        self.settle(room).await;
+        match self.load(room, range).await {
+            Ok(loaded) => {
+                self.show_rows(room, loaded.rows).await;
+                loaded.absent
+            }
+            Err(_) => vec![range],
+        }
     }
 
     /// Puts rows on every screen of their room.

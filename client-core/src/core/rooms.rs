@@ -10,17 +10,16 @@ use parlor_protocol::account::{
 use parlor_protocol::hello::{Done, Password};
 use parlor_protocol::limit::PAGE_ROWS;
 use parlor_protocol::room::{
-    AddMember, CreateRoom, JoinRoom, LeaveRoom, ListMembers, ListRooms, Member, Members,
-    OpenDirect, RemoveMember, Role as WireRole, RoomDone, RoomKind as WireKind, RoomListing, Rooms,
-    SetRole, SetTopic,
+    AddMember, CreateRoom, JoinRoom, LeaveRoom, ListMembers, Member, Members, OpenDirect,
+    RemoveMember, Role as WireRole, RoomDone, RoomKind as WireKind, SetRole, SetTopic,
 };
 use parlor_protocol::{Extensions, RoomId, SendKey, SessionId, UserId};
 
 use super::inner::Inner;
 use super::render;
 use crate::api::{
-    AskError, FindRoomError, InviteView, ListingView, MemberView, NewInvite, NewRoom,
-    OpenDirectError, PageView, Presence, Role, RoomKind, SessionView,
+    AskError, FindRoomError, InviteView, JoinLink, MemberView, NewInvite, NewRoom, OpenDirectError,
+    PageView, Presence, RedeemError, Role, RoomKind, SessionView,
 };
 use crate::outbox::key_at;
 use crate::store::PersonRow;
@@ -33,57 +32,24 @@ const LISTED_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 impl Inner {
-    /// Waits until a room stands in the list, so that whoever made it can write into it.
-    async fn listed(&self, room: RoomId) {
+    /// Waits until rooms stand in the list, so that whoever made or joined them can write there.
+    async fn listed(&self, rooms: &[RoomId]) {
         self.forget_lists();
         let listed = async {
-            while !self.state().rooms.contains_key(&room) {
+            let all = || {
+                let state = self.state();
+                rooms.iter().all(|room| state.rooms.contains_key(room))
+            };
+            while !all() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        // It is made all the same, and comes when the list comes.
+        // They are there all the same, and come when the list comes.
         let _ = tokio::time::timeout(LISTED_WITHIN, listed).await;
     }
 
     fn send_key(&self) -> SendKey {
         key_at(self.state().server_now_ms())
-    }
-
-    pub(super) async fn ask_directory(
-        self: &Arc<Self>,
-        after: &str,
-        limit: u16,
-    ) -> Result<PageView<ListingView>, AskError> {
-        let question = ListRooms {
-            after: after.to_owned(),
-            limit: limit.clamp(1, PAGE_ROWS),
-            ext: EXT,
-        };
-        let Rooms {
-            rooms,
-            more,
-            ext: _,
-        } = self.ask(&question).await?;
-        let rows = rooms.into_iter().map(|listing| {
-            let RoomListing {
-                room,
-                name,
-                topic,
-                members,
-                joined,
-            } = listing;
-            ListingView {
-                id: room,
-                name: crate::text::sanitize_line(&name, 64),
-                topic: crate::text::sanitize_line(&topic, 512),
-                members,
-                joined,
-            }
-        });
-        Ok(PageView {
-            rows: rows.collect(),
-            more,
-        })
     }
 
     pub(crate) async fn create_room(self: &Arc<Self>, room: NewRoom) -> Result<RoomId, AskError> {
@@ -101,7 +67,7 @@ impl Inner {
             ext: EXT,
         };
         let done: RoomDone = self.ask(&question).await?;
-        self.listed(done.room).await;
+        self.listed(&[done.room]).await;
         Ok(done.room)
     }
 
@@ -113,7 +79,7 @@ impl Inner {
             ext: EXT,
         };
         let done: RoomDone = self.ask(&question).await?;
-        self.listed(done.room).await;
+        self.listed(&[done.room]).await;
         Ok(())
     }
 
@@ -133,7 +99,7 @@ impl Inner {
             ext: EXT,
         };
         let done: RoomDone = self.ask(&question).await?;
-        self.listed(done.room).await;
+        self.listed(&[done.room]).await;
         Ok(done.room)
     }
 
@@ -284,32 +250,6 @@ impl Inner {
         }
     }
 
-    /// The directory stands in name order: the page behind what sorts before the name.
-    async fn find_public(self: &Arc<Self>, name: &str) -> Result<RoomId, FindRoomError> {
-        let not_found = || FindRoomError::NotFound(name.to_owned());
-        let mut after = String::new();
-        // As many pages as a large installation has; a name beyond is found by its id.
-        for _ in 0..MAX_DIRECTORY_PAGES {
-            let page = match self.ask_directory(&after, PAGE_ROWS).await {
-                Ok(page) => page,
-                Err(AskError::Offline) => return Err(not_found()),
-                Err(error) => return Err(error.into()),
-            };
-            if let Some(found) = page
-                .rows
-                .iter()
-                .find(|listing| same_name(&listing.name, name))
-            {
-                return Ok(found.id);
-            }
-            match page.rows.last().filter(|_| page.more) {
-                Some(last) => after.clone_from(&last.name),
-                None => return Err(not_found()),
-            }
-        }
-        Err(not_found())
-    }
-
     async fn find_direct(self: &Arc<Self>, name: &str) -> Result<RoomId, FindRoomError> {
         let known = {
             let state = self.state();
@@ -347,14 +287,25 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn redeem(self: &Arc<Self>, code: &str) -> Result<Vec<RoomId>, AskError> {
+    pub(crate) async fn redeem(
+        self: &Arc<Self>,
+        link: &JoinLink,
+    ) -> Result<Vec<RoomId>, RedeemError> {
+        let account = self.state().me().cloned().ok_or(AskError::NotLoggedIn)?;
+        if !account.is_at(link) {
+            return Err(RedeemError::OtherServer {
+                link: link.server.to_string(),
+                name: account.name,
+                server: account.server.to_string(),
+            });
+        }
         let question = RedeemInvite {
-            code: code.to_owned(),
+            code: link.code.clone(),
             ext: EXT,
         };
-        self.ask::<_, Redeemed>(&question)
-            .await
-            .map(|redeemed| redeemed.rooms)
+        let Redeemed { rooms, ext: _ } = self.ask(&question).await?;
+        self.listed(&rooms).await;
+        Ok(rooms)
     }
 
     pub(crate) async fn sessions(self: &Arc<Self>) -> Result<Vec<SessionView>, AskError> {
@@ -432,10 +383,7 @@ impl Inner {
     }
 }
 
-/// Pages of the directory looked through for a name: 10,000 rooms.
-const MAX_DIRECTORY_PAGES: usize = 50;
-
 /// As people type names; the server alone decides which names look alike.
-fn same_name(one: &str, other: &str) -> bool {
+pub(super) fn same_name(one: &str, other: &str) -> bool {
     one == other || one.to_lowercase() == other.to_lowercase()
 }

@@ -17,15 +17,19 @@ pub const LEAST_DELAY: Duration = Duration::from_millis(50);
 /// everybody back within 4 s of listening again, dialling included.
 pub const YOUNG_CEILING: Duration = Duration::from_millis(2_500);
 
-/// An outage is young this long; a restart or a fail-over is over by then.
-pub const YOUNG_OUTAGE: Duration = Duration::from_secs(30);
+/// An outage is young this long; a restart, an update or a fail-over is over by then.
+pub const YOUNG_OUTAGE: Duration = Duration::from_secs(180);
 
 /// Highest ceiling of an old outage: a laptop on a train should not dial all day.
 pub const OLD_CEILING: Duration = Duration::from_secs(30);
 
-/// A link that held this long was a good one: counting starts anew. Shorter
-/// ones count as failures, else a server that drops us at once is hammered.
+/// A link that held this long was a good one: counting starts anew. Shorter ones
+/// end the outage all the same, since the server was there, but go on counting as
+/// failures: a server that drops us at once is dialled at [`YOUNG_CEILING`]'s pace.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Longest pause before a node that drains is dialled again.
+pub const PUT_OFF_CEILING: Duration = Duration::from_secs(1);
 
 /// Longest retry window believed, whatever a server asks for.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(300);
@@ -34,6 +38,8 @@ pub const LONGEST_WINDOW: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug, Default)]
 pub struct Backoff {
     failures: u32,
+    /// Those since the last link.
+    tries: u32,
     outage_began: Option<Instant>,
     connected_at: Option<Instant>,
     window: Option<(Duration, Duration)>,
@@ -45,9 +51,11 @@ impl Backoff {
         Self::default()
     }
 
-    /// A link is up and authenticated.
+    /// A link is up and authenticated: the outage, if there was one, is over.
     pub fn connected(&mut self, now: Instant) {
         self.connected_at = Some(now);
+        self.tries = 0;
+        self.outage_began = None;
         self.window = None;
     }
 
@@ -67,7 +75,6 @@ impl Backoff {
             .is_some_and(|at| now.saturating_duration_since(at) >= STABLE_AFTER);
         if stable {
             self.failures = 0;
-            self.outage_began = None;
         }
         let began = *self.outage_began.get_or_insert(now);
         let delay = match self.window.take() {
@@ -79,19 +86,32 @@ impl Backoff {
             ),
         };
         self.failures = self.failures.saturating_add(1);
+        self.tries = self.tries.saturating_add(1);
         delay
+    }
+
+    /// A node that is being shut down takes nobody yet, as it said it would not:
+    /// how long to wait before it is dialled again. Counts as no failure.
+    pub fn put_off<R: Rng + ?Sized>(&self, rng: &mut R) -> Duration {
+        between(LEAST_DELAY, PUT_OFF_CEILING, rng)
     }
 
     /// The machine woke or its route changed: what failed before says nothing
     /// about now. The server's window stays; it is about the server.
     pub fn start_anew(&mut self) {
         self.failures = 0;
+        self.tries = 0;
         self.outage_began = None;
     }
 
     /// Failures in a row, for the state line.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Those of this outage: brief links before it say nothing about how slow the way is.
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 
     fn ceiling(&self, outage: Duration) -> Duration {
@@ -186,6 +206,22 @@ mod tests {
         let delay = backoff.lost(start + Duration::from_secs(2) + STABLE_AFTER, &mut rng);
         assert_eq!(backoff.failures(), 1);
         assert!(delay <= FIRST_CEILING);
+    }
+
+    #[test]
+    fn restarts_in_a_row_never_make_an_old_outage() {
+        let (start, mut rng) = (Instant::now(), rng());
+        let mut backoff = Backoff::new();
+        // Two minutes of a server that is never up for long.
+        for restart in 0..24 {
+            let at = start + Duration::from_secs(restart * 5);
+            backoff.connected(at);
+            for failure in 1..=3 {
+                let delay = backoff.lost(at + Duration::from_secs(failure), &mut rng);
+                assert!(delay <= YOUNG_CEILING, "restart {restart}: {delay:?}");
+            }
+        }
+        assert_eq!(backoff.failures(), 72, "brief links are not forgiven");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::error::{ConnectError, handshake_failed};
-use super::probe::Attention;
+use super::probe::{Attention, Pace};
 use super::race::Race;
 use super::target::Target;
 use super::trust::Trust;
@@ -22,8 +22,11 @@ const ADDRESSES: usize = 8;
 pub struct Dial {
     pub endpoint: Endpoint,
     pub target: Target,
-    /// Decides how soon a silent link is probed by QUIC: 2 s in the foreground, 25 s otherwise.
+    /// Decides how soon a silent link is probed by QUIC: 2 s in the foreground, at the pace's
+    /// heartbeat otherwise.
     pub attention: Attention,
+    /// As the server's last welcome had it.
+    pub pace: Pace,
     pub deadlines: Deadlines,
 }
 
@@ -64,6 +67,7 @@ impl Dial {
             endpoint,
             target,
             attention: Attention::Foreground,
+            pace: Pace::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -89,7 +93,7 @@ impl Dial {
         // Pinned keys are believed whatever the name; the name sent then is only a courtesy.
         let mut connecting = self
             .endpoint
-            .connect(self.target.tls(), self.attention, address, &host)
+            .connect(self.target.tls(), self.attention, self.pace, address, &host)
             .map_err(|error| ConnectError::Local {
                 address,
                 reason: error.to_string(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quinn::{EndpointConfig, TokioRuntime, TransportConfig, VarInt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::probe::Attention;
+use super::probe::{Attention, Pace};
 use super::transport;
 
 /// Socket buffers asked of the kernel, bytes: with its default of 208 KiB a storm of 500 connects
@@ -73,8 +73,8 @@ impl Endpoint {
         Ok(Self {
             quinn,
             buffers,
-            foreground: transport::config(Attention::Foreground),
-            background: transport::config(Attention::Background),
+            foreground: transport::config(Attention::Foreground, Pace::default()),
+            background: transport::config(Attention::Background, Pace::default()),
         })
     }
 
@@ -114,10 +114,13 @@ impl Endpoint {
         &self,
         mut config: quinn::ClientConfig,
         attention: Attention,
+        pace: Pace,
         address: SocketAddr,
         name: &str,
     ) -> Result<quinn::Connecting, quinn::ConnectError> {
+        let usual = pace == Pace::default();
         config.transport_config(match attention {
+            _ if !usual => transport::config(attention, pace),
             Attention::Foreground => self.foreground.clone(),
             Attention::Background => self.background.clone(),
         });

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use parlor_protocol::error::Refusal;
+use parlor_protocol::error::{Code, Refusal};
 use parlor_protocol::link::Pin;
 use quinn::ConnectionError;
 
@@ -56,6 +56,9 @@ pub enum ConnectError {
     Lost(CloseReason),
     #[error("cannot send to {address}: {reason}; check that this machine is online")]
     Local { address: SocketAddr, reason: String },
+    /// There is nothing to enter by: the session cannot be read now. Nothing was sent.
+    #[error("{why}")]
+    NoEntry { code: &'static str, why: String },
 }
 
 impl ConnectError {
@@ -74,7 +77,18 @@ impl ConnectError {
             | Self::UnknownKey { .. }
             | Self::Certificate { .. }
             | Self::NotParlor { .. }
+            | Self::NoEntry { .. }
             | Self::Version(_) => false,
+        }
+    }
+
+    /// Whether the server is there and takes no links now.
+    pub(super) fn is_put_off(&self) -> bool {
+        match self {
+            Self::Refused { .. } => true,
+            Self::Hello(refusal) | Self::Entry(refusal) => refusal.code == Code::GOING_AWAY,
+            Self::Lost(CloseReason::Server { code, .. }) => *code == Code::GOING_AWAY,
+            _ => false,
         }
     }
 
@@ -100,7 +114,7 @@ impl ConnectError {
             Self::Lost(_) => 6,
             Self::Certificate { .. } => 7,
             Self::UnknownKey { .. } | Self::WrongPin { .. } => 8,
-            Self::Version(_) | Self::Hello(_) | Self::Entry(_) => 9,
+            Self::Version(_) | Self::Hello(_) | Self::Entry(_) | Self::NoEntry { .. } => 9,
         }
     }
 }

@@ -58,10 +58,7 @@ impl Link {
     /// Dials, sends the whole first flight in one write and waits until the session is entered.
     /// Replies to the flight's requests come as [`LinkEvent::Reply`].
     pub async fn connect(dial: &Dial, flight: Flight) -> Result<Connected, ConnectError> {
-        Greeted::send(dial, flight)
-            .await?
-            .entered(dial.deadlines.enter)
-            .await
+        Greeted::send(dial, flight).await?.entered(dial).await
     }
 
     /// Asks and waits for the reply, at most [`REQUEST_WITHIN`]. Requests leave in the order in

@@ -63,7 +63,7 @@ pub use link::{
     BulkError, CloseReason, Connected, Flight, Greeted, Link, LinkEvent, LinkEvents, RequestError,
     hello,
 };
-pub use probe::Attention;
+pub use probe::{Attention, Pace};
 pub use supervisor::{LinkState, NewLink, Supervisor, SupervisorEvent};
 pub use target::{TICKETS, Target};
 pub use trust::{Trust, TrustError, pin_of};

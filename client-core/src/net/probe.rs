@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use parlor_protocol::limit::{HEARTBEAT_MS, IDLE_MS};
+
 /// Whether somebody is looking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attention {
@@ -25,7 +27,7 @@ pub enum Action {
     /// The link answered after all: stop the dial beside it unless that has
     /// brought a new link already.
     StopDial,
-    /// Silent for [`LOST_AFTER`]: close it.
+    /// Silent for [`Pace::idle`]: close it.
     Close,
 }
 
@@ -36,16 +38,66 @@ pub const FOREGROUND_QUIET: Duration = Duration::from_secs(2);
 /// [`FOREGROUND_QUIET`] a dead server is noticed within 3.5 s.
 pub const PROMPT_ANSWER: Duration = Duration::from_millis(1_500);
 
-/// Quiet time after which a background client probes, and the longest a client
-/// itself stays silent, so that the server keeps the link.
-pub const BACKGROUND_QUIET: Duration = Duration::from_secs(25);
+/// Bounds of what a server may ask for as heartbeat.
+const HEARTBEATS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 
-/// Time a background probe has for its answer: quiet and answer together are
-/// the 60 s after which the server, too, gives a peer up.
-pub const BACKGROUND_ANSWER: Duration = Duration::from_secs(35);
+/// Bounds of the silence after which it may have a link given up.
+const IDLES: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(3_600));
 
-/// A link silent for so long is over.
-pub const LOST_AFTER: Duration = Duration::from_secs(60);
+/// How long a link may be silent, by the server's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    heartbeat: Duration,
+    idle: Duration,
+}
+
+impl Default for Pace {
+    /// What holds until a server has said otherwise.
+    fn default() -> Self {
+        Self::new(HEARTBEAT_MS, IDLE_MS)
+    }
+}
+
+impl Pace {
+    /// The two times of a welcome, ms, held to sane bounds; two heartbeats fit into the silence, so
+    /// that a lost one ends no link.
+    pub fn new(heartbeat_ms: u32, idle_ms: u32) -> Self {
+        let held = |ms: u32, (least, most)| Duration::from_millis(ms.into()).clamp(least, most);
+        let idle = held(idle_ms, IDLES);
+        Self {
+            heartbeat: held(heartbeat_ms, HEARTBEATS).min(idle / 2),
+            idle,
+        }
+    }
+
+    /// Quiet time after which a background client probes, and the longest any client itself stays
+    /// silent, so that the server keeps the link.
+    pub fn heartbeat(&self) -> Duration {
+        self.heartbeat
+    }
+
+    /// A link silent for so long is over.
+    pub fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// How long a link may be quiet before it is asked for a sign of life.
+    pub fn quiet(&self, attention: Attention) -> Duration {
+        match attention {
+            Attention::Foreground => FOREGROUND_QUIET,
+            Attention::Background => self.heartbeat,
+        }
+    }
+
+    /// How long a link may then take to answer. In the background quiet and answer together are the
+    /// time after which the server, too, gives a peer up.
+    pub fn answer(&self, attention: Attention) -> Duration {
+        match attention {
+            Attention::Foreground => PROMPT_ANSWER,
+            Attention::Background => self.idle - self.heartbeat,
+        }
+    }
+}
 
 /// The wall clock ran ahead of the monotonic one, or a tick came late, by more
 /// than this: the machine slept. Above scheduling delays and clock slewing.
@@ -70,6 +122,7 @@ enum State {
 #[derive(Clone, Debug)]
 pub struct Probe {
     attention: Attention,
+    pace: Pace,
     heard_at: Instant,
     sent_at: Instant,
     ticked: (Instant, Duration),
@@ -80,9 +133,10 @@ pub struct Probe {
 impl Probe {
     /// A link that has just come up. `wall` is the wall clock since its epoch:
     /// only that one goes on while a machine sleeps.
-    pub fn new(attention: Attention, now: Instant, wall: Duration) -> Self {
+    pub fn new(attention: Attention, pace: Pace, now: Instant, wall: Duration) -> Self {
         Self {
             attention,
+            pace,
             heard_at: now,
             sent_at: now,
             ticked: (now, wall),
@@ -181,24 +235,18 @@ impl Probe {
     }
 
     fn probe_due(&self) -> Instant {
-        let quiet = match self.attention {
-            Attention::Foreground => FOREGROUND_QUIET,
-            Attention::Background => BACKGROUND_QUIET,
-        };
-        (self.heard_at + quiet).min(self.sent_at + BACKGROUND_QUIET)
+        let quiet = self.pace.quiet(self.attention);
+        (self.heard_at + quiet).min(self.sent_at + self.pace.heartbeat)
     }
 
     fn answer_within(&self) -> Duration {
-        match self.attention {
-            Attention::Foreground => PROMPT_ANSWER,
-            Attention::Background => BACKGROUND_ANSWER,
-        }
+        self.pace.answer(self.attention)
     }
 
     /// Silence is counted from the last sound, but a link that was never asked
     /// in time (the machine slept) has as long as any other to answer.
     fn close_due(&self, since: Instant) -> Instant {
-        (self.heard_at + LOST_AFTER).max(since + PROMPT_ANSWER)
+        (self.heard_at + self.pace.idle).max(since + PROMPT_ANSWER)
     }
 }
 
@@ -217,9 +265,13 @@ mod tests {
 
     impl Desk {
         fn new(attention: Attention) -> Self {
+            Self::at_pace(attention, Pace::default())
+        }
+
+        fn at_pace(attention: Attention, pace: Pace) -> Self {
             let (now, wall) = (Instant::now(), Duration::from_secs(1_000_000));
             Self {
-                probe: Probe::new(attention, now, wall),
+                probe: Probe::new(attention, pace, now, wall),
                 now,
                 wall,
             }
@@ -270,6 +322,47 @@ mod tests {
         );
         assert_eq!(desk.probe.next_deadline(), None);
         assert_eq!(desk.heard(), None);
+    }
+
+    #[test]
+    fn the_servers_times_hold_in_the_background() {
+        let mut desk = Desk::at_pace(Attention::Background, Pace::new(3_000, 10_000));
+        let seen = desk.run(90_000);
+        assert_eq!(
+            seen,
+            [
+                (3_000, Action::Probe),
+                (10_000, Action::DialBeside),
+                (11_500, Action::Close)
+            ]
+        );
+    }
+
+    #[test]
+    fn whoever_looks_on_is_as_quick_at_any_pace() {
+        let mut desk = Desk::at_pace(Attention::Foreground, Pace::new(300_000, 900_000));
+        let seen = desk.run(1_000_000);
+        assert_eq!(
+            seen,
+            [
+                (2_000, Action::Probe),
+                (3_500, Action::DialBeside),
+                (900_000, Action::Close)
+            ]
+        );
+    }
+
+    #[test]
+    fn times_that_no_client_could_keep_are_held_to_bounds() {
+        let check = |said: (u32, u32), seconds: (u64, u64)| {
+            let pace = Pace::new(said.0, said.1);
+            let (heartbeat, idle) = (pace.heartbeat().as_secs(), pace.idle().as_secs());
+            assert_eq!((heartbeat, idle), seconds, "{said:?}");
+        };
+        check((25_000, 60_000), (25, 60));
+        check((0, 0), (1, 4));
+        check((60_000, 60_000), (30, 60));
+        check((u32::MAX, u32::MAX), (600, 3_600));
     }
 
     #[test]

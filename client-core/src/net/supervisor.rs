@@ -22,19 +22,14 @@ pub use course::LinkState;
 use super::dial::Dial;
 use super::error::ConnectError;
 use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents};
-use super::probe::{Action, Attention};
+use super::probe::{Action, Attention, Pace};
 use super::target::Target;
-use course::Course;
+use course::{Course, Failure};
 use watch::{Clocks, Watch};
 
-/// How long a redial waits for a first sound while the outage is young: just behind the third first
-/// packet (0, 0.6 and 1.8 s), so that a server which is back is found within the longest pause.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How often a client without a link looks whether its machine slept: a pause from before says
 /// nothing after.
 const WAKE_SAMPLE: Duration = Duration::from_secs(2);
-/// Failures in a row from which a dial waits as long as the first one: a slow network, not a restart.
-const PATIENT_AFTER: u32 = 8;
 
 /// What comes out of a supervisor.
 #[derive(Debug)]
@@ -89,9 +84,10 @@ enum Woken {
     Due,
 }
 
-impl<F: FnMut() -> Flight + Send> Supervisor<F> {
+impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
     /// Dials when first polled. `first_flight` is asked for hello, entry and first requests at each
-    /// dial: by then the newest token and revs count, so keep them up to date with every event.
+    /// dial: by then the newest token and revs count, so keep them up to date with every event. Its
+    /// error counts as a failed dial.
     pub fn new(dial: Dial, first_flight: F) -> Self {
         Self {
             dial,
@@ -178,14 +174,12 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
         self.course.dial_started();
         let mut dial = self.dial.clone();
         let failures = self.course.failures();
-        if failures < PATIENT_AFTER {
-            dial.deadlines.answer = dial.deadlines.answer.min(ANSWER_WITHIN);
-        }
+        dial.deadlines = self.course.deadlines(dial.deadlines);
         if let Some(address) = nodes::choose(&self.nodes, failures, &mut rand::rng()) {
             dial.target = dial.target.at(address);
         }
         let flight = (self.first_flight)();
-        self.dialling = Some(Box::pin(async move { Link::connect(&dial, flight).await }));
+        self.dialling = Some(Box::pin(async move { Link::connect(&dial, flight?).await }));
     }
 
     async fn wait(&mut self) -> Woken {
@@ -224,6 +218,10 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
         match event {
             LinkEvent::Closed(reason) => {
                 self.current = None;
+                // Whoever resets a link listens: pauses that stem from before say nothing.
+                if reason == CloseReason::Reset {
+                    self.course.start_anew(now);
+                }
                 self.course
                     .link_lost(now, reason.is_transient(), &mut rand::rng());
                 return Some(SupervisorEvent::Lost(reason));
@@ -245,6 +243,8 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
     }
 
     fn on_go_away(&mut self, now: Instant, go_away: GoAway) {
+        // Where no other node is known there is nowhere to go but here, once it is back.
+        let elsewhere = !go_away.nodes.is_empty() || self.nodes.len() > 1;
         if !go_away.nodes.is_empty() {
             self.nodes = go_away.nodes;
         }
@@ -252,6 +252,7 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
             now,
             go_away.retry_min_ms,
             go_away.retry_max_ms,
+            elsewhere,
             &mut rand::rng(),
         );
     }
@@ -268,7 +269,9 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
             }) => {
                 let silent = self.course.is_unsure();
                 self.course.dialled(now);
-                let watch = Watch::new(&link, self.dial.attention, now);
+                // QUIC's own timers follow with the next link; until then the watch asks.
+                self.dial.pace = Pace::new(welcome.heartbeat_ms, welcome.idle_ms);
+                let watch = Watch::new(&link, self.dial.attention, self.dial.pace, now);
                 self.nodes.clone_from(&welcome.nodes);
                 let before = self.current.replace(Current {
                     link: link.clone(),
@@ -287,9 +290,13 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
                     .push_back(SupervisorEvent::Connected(Box::new(new)));
             }
             Err(error) => {
-                let retry_after = error.retry_after();
-                self.course
-                    .dial_failed(now, error.is_transient(), retry_after, &mut rand::rng());
+                let failure = Failure {
+                    transient: error.is_transient(),
+                    put_off: error.is_put_off(),
+                    stalled: matches!(error, ConnectError::TimedOut { .. }),
+                    retry_after: error.retry_after(),
+                };
+                self.course.dial_failed(now, failure, &mut rand::rng());
                 self.told.push_back(SupervisorEvent::Failed(error));
             }
         }
@@ -314,7 +321,7 @@ impl<F: FnMut() -> Flight + Send> Supervisor<F> {
         match action {
             Action::DialBeside => self.course.silent(clock()),
             Action::StopDial => {
-                if self.course.heard_again() {
+                if self.course.heard_again(clock()) {
                     self.dialling = None;
                 }
             }

@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use quinn::{AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
-use parlor_protocol::limit::IDLE_MS;
-
-use super::probe::{Attention, BACKGROUND_QUIET, FOREGROUND_QUIET};
+use super::probe::{Attention, Pace};
 
 /// The server opens one stream, for batches and user entries.
 const PUSH_STREAMS: u32 = 1;
@@ -48,16 +46,12 @@ const INITIAL_RTT: Duration = Duration::from_millis(200);
 /// packets and 1 KB, and 1,000 connects at once no time that could be told from noise.
 const INITIAL_MTU_BYTES: u16 = 1_200;
 
-/// The configuration for links of this attention; to be shared by all of them.
-pub(super) fn config(attention: Attention) -> Arc<TransportConfig> {
+/// The configuration for links of this attention and pace; to be shared by all of them.
+pub(super) fn config(attention: Attention, pace: Pace) -> Arc<TransportConfig> {
     let mut acks = AckFrequencyConfig::default();
     acks.ack_eliciting_threshold(VarInt::from_u32(ACK_ELICITING))
         .max_ack_delay(Some(ACK_DELAY))
         .reordering_threshold(VarInt::from_u32(ACK_REORDERING));
-    let quiet = match attention {
-        Attention::Foreground => FOREGROUND_QUIET,
-        Attention::Background => BACKGROUND_QUIET,
-    };
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(SERVER_BIDI_STREAMS))
@@ -72,7 +66,8 @@ pub(super) fn config(attention: Attention) -> Arc<TransportConfig> {
         .initial_rtt(INITIAL_RTT)
         .initial_mtu(INITIAL_MTU_BYTES)
         .mtu_discovery_config(Some(MtuDiscoveryConfig::default()))
-        .keep_alive_interval(Some(quiet))
-        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MS))));
+        .keep_alive_interval(Some(pace.quiet(attention)))
+        // Of this and the server's own the shorter holds.
+        .max_idle_timeout(IdleTimeout::try_from(pace.idle()).ok());
     Arc::new(transport)
 }

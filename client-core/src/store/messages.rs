@@ -67,8 +67,9 @@ impl Content {
             .map_err(|error: sqlx::Error| database.failed(error))
     }
 
-    /// Applies a batch or a catch-up at once. A message is written when it is held already or new
-    /// at the head; what is held of others stays to be fetched. `false`: the room is not held.
+    /// Applies a batch or a catch-up at once. A message is written when it is held already, new at
+    /// the head, or next to one that is held; others stay to be fetched. `false`: the room is not
+    /// held.
     pub async fn apply(&self, room: RoomId, write: &RoomWrite) -> Result<bool, StoreError> {
         let database = self.database();
         let mut transaction = database.write().await?;
@@ -80,12 +81,15 @@ impl Content {
             let mut after = held.clone();
             let mut forgotten = Vec::new();
             for message in &write.messages {
-                let is_new = message.seq > head;
-                if is_new || held.contains(message.seq) {
+                let seq = message.seq;
+                // A page may have run ahead of the batches: what they bring then closes the hole.
+                let beside = after.contains(seq.saturating_add(1))
+                    || seq
+                        .checked_sub(1)
+                        .is_some_and(|below| after.contains(below));
+                if seq > head || beside || after.contains(seq) {
                     put_message(&mut transaction, room, message).await?;
-                }
-                if is_new {
-                    forgotten.extend(after.insert(SeqRange::one(message.seq)));
+                    forgotten.extend(after.insert(SeqRange::one(seq)));
                 }
             }
             put_ranges(&mut transaction, room, &held, &after, &forgotten).await?;
@@ -95,6 +99,32 @@ impl Content {
         };
         apply
             .await
+            .map_err(|error: sqlx::Error| database.failed(error))
+    }
+
+    /// Keeps a message of one's own that was acknowledged before its entry came, where it follows
+    /// the newest one held. Elsewhere others stand between, and it is left to its entry, so that
+    /// nothing is taken for held over a hole. Whether it was kept.
+    pub async fn keep_own(&self, room: RoomId, message: &MessageRow) -> Result<bool, StoreError> {
+        let database = self.database();
+        let mut transaction = database.write().await?;
+        let keep = async {
+            let head = head(&mut transaction, room).await?;
+            if head.is_none_or(|head| head + 1 != message.seq) {
+                return Ok(false);
+            }
+            let held = ranges(&mut transaction, room).await?;
+            let mut after = held.clone();
+            put_message(&mut transaction, room, message).await?;
+            let forgotten: Vec<SeqRange> = after
+                .insert(SeqRange::one(message.seq))
+                .into_iter()
+                .collect();
+            put_ranges(&mut transaction, room, &held, &after, &forgotten).await?;
+            transaction.commit().await?;
+            Ok(true)
+        };
+        keep.await
             .map_err(|error: sqlx::Error| database.failed(error))
     }
 

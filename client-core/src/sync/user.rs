@@ -142,6 +142,12 @@ impl UserSync {
         self.take_steps();
     }
 
+    /// The person's own stands at `rev`: live entries up to there may have been dropped.
+    pub fn raise(&mut self, rev: u64, now: Instant) {
+        self.follower.raise(rev, now);
+        self.take_steps();
+    }
+
     /// Forgets what is held: another epoch.
     pub fn clear(&mut self) {
         let link = self.link;

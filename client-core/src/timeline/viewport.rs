@@ -60,8 +60,8 @@ impl Viewport {
         }
     }
 
-    /// Starts over at the end of another content: on opening, on `reset`, on
-    /// another epoch. An empty timeline has `head < floor`.
+    /// Starts over at the end of another content: on opening, on another epoch. An
+    /// empty timeline has `head < floor`.
     pub fn reset(&mut self, floor: u64, head: u64) {
         self.column.heights.clear();
         self.position = Position::End;
@@ -69,6 +69,13 @@ impl Viewport {
         self.seen = 0;
         self.set_bounds(floor, head);
         self.seen = self.column.head;
+    }
+
+    /// What was known of the rows is void, the timeline is the same: after a
+    /// `reset` of the room. The reader stays at the seq they look at.
+    pub fn forget_rows(&mut self, floor: u64, head: u64) {
+        self.column.heights.clear();
+        self.set_bounds(floor, head);
     }
 
     /// The newest seq is now `head`. At the end the screen follows it, elsewhere

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use parlor_client_core::net::supervisor::SupervisorEvent;
-use parlor_client_core::net::{Dial, Flight, Link, NewLink, Supervisor, hello};
+use parlor_client_core::net::{ConnectError, Dial, Flight, Link, NewLink, Supervisor, hello};
 use parlor_client_core::outbox::ToSend;
 use parlor_client_core::sync::{PageInFlight, UserStep};
 use parlor_protocol::hello::{Enter, Token};
@@ -51,7 +51,7 @@ struct Card {
     epoch: u64,
 }
 
-type Dialler = Box<dyn FnMut() -> Flight + Send>;
+type Dialler = Box<dyn FnMut() -> Result<Flight, ConnectError> + Send>;
 
 pub(super) struct Driver {
     pub(super) state: State,
@@ -77,7 +77,8 @@ impl Driver {
                 token: card.token.clone(),
                 ext: Extensions::NONE,
             };
-            Flight::new(&hello("testkit", card.epoch), &EntryWay::Token(enter))
+            let entry = EntryWay::Token(enter);
+            Ok(Flight::new(&hello("testkit", card.epoch), &entry))
         });
         let supervisor = Supervisor::new(dial, dialler);
         Self {

@@ -10,7 +10,7 @@ use parlor_protocol::room::RoomDone;
 use parlor_protocol::sync::{
     Behind, Heads, RoomBatch, RoomChanges, RoomOpened, UserBatch, UserChanges,
 };
-use parlor_protocol::{Body, Extensions, Kind, Refusal, RoomId};
+use parlor_protocol::{Body, Kind, Refusal, RoomId};
 
 use super::MembershipChange;
 use super::driver::{Asked, Driver, membership};
@@ -50,16 +50,7 @@ impl Driver {
             Kind::BEHIND => {
                 let head = read::<Behind>(frame).head;
                 if head.room == RoomId::default() {
-                    // Whoever holds less than this asks.
-                    let (before, rev) = (head.rev, head.rev);
-                    let entries = Vec::new();
-                    let empty = UserBatch {
-                        before,
-                        rev,
-                        entries,
-                        ext: Extensions::NONE,
-                    };
-                    self.state.mine.batch(empty, now);
+                    self.state.mine.raise(head.rev, now);
                 } else {
                     self.raise(head.room, head.rev);
                 }

@@ -4,6 +4,8 @@
 
 mod face;
 mod files;
+mod links;
+mod lists;
 mod outages;
 mod outbox;
 mod reading;

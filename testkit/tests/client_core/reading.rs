@@ -55,6 +55,27 @@ async fn a_jump_to_the_start_of_a_long_room_loads_what_lies_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_jump_before_the_room_has_answered_is_not_undone_by_its_answer() {
+    let server = TestServer::start().await;
+    let (ada, general) = with_messages(&server, 400).await;
+    let mut bob = ada.invite(&server.owner_link(), "bob").await;
+    bob.room("general").await;
+    let timeline = bob.timeline(general);
+    timeline.jump_to_start();
+    bob.until("the start", |_| {
+        (shown(&timeline) == numbered(1..=50)).then_some(())
+    })
+    .await;
+    // The room is open by now, since the pages wait for that, and nothing moved.
+    ada.say(general, "message 401").await;
+    bob.until("a new one below", |_| {
+        (timeline.screen(|_, _| 1).new_below > 0).then_some(())
+    })
+    .await;
+    assert_eq!(shown(&timeline), numbered(1..=50));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_script_reads_all_or_the_newest_and_follows() {
     let server = TestServer::start().await;
     let (ada, general) = with_messages(&server, 250).await;

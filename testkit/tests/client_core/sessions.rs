@@ -1,6 +1,9 @@
 //! Sessions: several devices, revoked ones, log-out.
 
-use parlor_client_core::api::{AccountView, EnterError, Explain, LogOutError, Pin, Trust};
+use parlor_client_core::api::{
+    AccountView, EnterError, Explain, LinkState, LogOutError, Options, Pin, Trust,
+};
+use parlor_client_core::profile::Profile;
 use parlor_testkit::server::TestServer;
 
 use crate::face::{Face, offline, sign_up};
@@ -36,9 +39,7 @@ async fn a_revoked_device_loses_token_and_content_and_keeps_what_is_unsent() {
         .await
         .unwrap();
     assert_eq!(me.name, "ada");
-    ada = ada
-        .again(parlor_client_core::api::Options::app("test 0"))
-        .await;
+    ada = ada.again(Options::app("test 0")).await;
     ada.room("general").await;
 }
 
@@ -113,15 +114,66 @@ async fn a_token_that_rotates_lets_every_process_of_the_profile_in() {
     let mut ada = Face::owner(&server, "ada").await;
     let general = ada.room("general").await;
     for round in 0..4 {
-        let script = ada
-            .beside(parlor_client_core::api::Options::script("test 0"))
-            .await;
+        let script = ada.beside(Options::script("test 0")).await;
         script.say(general, &format!("round {round}")).await;
         script.core.close().await;
     }
-    let ada = ada
-        .again(parlor_client_core::api::Options::app("test 0"))
-        .await;
+    let ada = ada.again(Options::app("test 0")).await;
     ada.online().await;
     assert_eq!(ada.texts(general).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_processes_that_are_offered_tokens_at_once_stay_logged_in() {
+    let server = TestServer::with(|config| config.session.rotate_hours = 0).await;
+    let mut ada = Face::owner(&server, "ada").await;
+    let general = ada.room("general").await;
+    for round in 0..3 {
+        let mut sending = Vec::new();
+        for number in 0..20 {
+            let folder = ada.folder.clone();
+            sending.push(tokio::spawn(async move {
+                let script = Face::open(folder, Options::script("test 0")).await;
+                let text = format!("round {round} process {number}");
+                script.say(general, &text).await;
+                assert!(matches!(script.core.account(), AccountView::Active(_)));
+                script.core.close().await;
+            }));
+        }
+        for sent in sending {
+            sent.await.unwrap();
+        }
+    }
+    let ada = ada.again(Options::app("test 0")).await;
+    ada.online().await;
+    assert!(matches!(ada.core.account(), AccountView::Active(_)));
+    assert_eq!(ada.texts(general).await.len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_file_that_cannot_be_read_for_a_moment_costs_nothing() {
+    let server = TestServer::start().await;
+    let mut ada = Face::owner(&server, "ada").await;
+    let general = ada.room("general").await;
+    ada.say(general, "kept").await;
+    let Face { core, folder, .. } = ada;
+    core.close().await;
+    let there = Profile::at(folder.path()).session_file();
+    let away = there.with_extension("away");
+    std::fs::rename(&there, &away).unwrap();
+    std::fs::create_dir(&there).unwrap();
+    let mut ada = Face::open(folder, Options::app("test 0")).await;
+    let stopped = ada.core.online().await.unwrap_err();
+    assert_eq!(stopped.code(), "secret_file");
+    assert!(stopped.to_string().contains("session"), "{stopped}");
+    assert!(matches!(ada.core.account(), AccountView::Active(_)));
+    assert!(ada.core.room(general).is_some());
+    std::fs::remove_dir(&there).unwrap();
+    std::fs::rename(&away, &there).unwrap();
+    ada.core.wake();
+    ada.until("online", |core| {
+        (core.link().state == LinkState::Online).then_some(())
+    })
+    .await;
+    assert_eq!(ada.texts(general).await, ["kept"]);
 }

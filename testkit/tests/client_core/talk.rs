@@ -1,12 +1,12 @@
 //! Two people talk.
 
 use parlor_client_core::api::{
-    Change, Explain, JoinRoomError, MemberError, NewRoom, PostError, Presence, Role, RoomKind,
-    SetTopicError,
+    Change, Core, Explain, JoinRoomError, MemberError, NewRoom, Options, PostError, Presence, Role,
+    RoomKind, SetTopicError, Timeline,
 };
 use parlor_testkit::server::TestServer;
 
-use crate::face::{Face, shown};
+use crate::face::{Face, offline, shown};
 
 async fn two(server: &TestServer) -> (Face, Face) {
     let ada = Face::owner(server, "ada").await;
@@ -199,4 +199,44 @@ async fn a_message_that_no_room_takes_is_refused_before_it_is_kept() {
         Err(PostError::NoSuchRoom)
     ));
     assert_eq!(core.link().unsent, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_write_at_once_is_held_by_both_without_a_hole() {
+    const EACH: usize = 40;
+    let server = TestServer::start().await;
+    let (mut ada, mut bob) = two(&server).await;
+    let general = ada.room("general").await;
+    bob.room("general").await;
+    // Both have the room open, and never draw it: nothing but batches and acknowledgements comes.
+    let (at_ada, at_bob) = (ada.timeline(general), bob.timeline(general));
+    let write = async |face: &Face, name: &str| {
+        let mut last = None;
+        for number in 0..EACH {
+            let text = format!("{name} {number}");
+            last = Some(face.core.post(general, &text).await.unwrap());
+        }
+        face.core.wait_sent(last.unwrap()).await.unwrap();
+    };
+    tokio::join!(write(&ada, "ada"), write(&bob, "bob"));
+    let newest = |core: &Core, timeline: &Timeline, text: &str| {
+        let newest = timeline.message(core.room(general)?.head)?;
+        (&*newest.text == text).then_some(())
+    };
+    ada.say(general, "that was all").await;
+    bob.until("the end", |core| newest(core, &at_bob, "that was all"))
+        .await;
+    drop(at_bob);
+    let bob = bob.again(offline()).await;
+    let held = bob.texts(general).await;
+    assert_eq!(held.len(), 2 * EACH + 1);
+    let bob = bob.again(Options::app("test 0")).await;
+    bob.say(general, "indeed").await;
+    ada.until("the end", |core| newest(core, &at_ada, "indeed"))
+        .await;
+    drop(at_ada);
+    let ada = ada.again(offline()).await;
+    let at_ada = ada.texts(general).await;
+    assert_eq!(at_ada[..held.len()], held[..]);
+    assert_eq!(at_ada.len(), held.len() + 1);
 }

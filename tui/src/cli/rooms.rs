@@ -1,6 +1,8 @@
 //! Rooms: list, make, invite into.
 
-use parlor_client_core::api::{ListingView, NewInvite, NewRoom, RoomKind, RoomView};
+use parlor_client_core::api::{
+    DirectoryCursor, ListingView, NewInvite, NewRoom, RoomKind, RoomView,
+};
 use parlor_client_core::text::{display_width, sanitize_line};
 use serde_json::json;
 
@@ -22,16 +24,13 @@ pub(super) async fn list(given: &Arguments, rooms: &Rooms) -> Result<(), Failure
     };
     let core = session::enter(given, reach).await?;
     if rooms.all {
-        let mut after = String::new();
-        loop {
-            let page = core.directory(&after, PAGE).await?;
+        let mut next = Some(DirectoryCursor::default());
+        while let Some(at) = next {
+            let page = core.directory(&at, PAGE).await?;
             for room in &page.rows {
                 listing(given, room)?;
             }
-            match page.rows.last() {
-                Some(last) if page.more => after.clone_from(&last.name),
-                _ => break,
-            }
+            next = page.next;
         }
     } else {
         for room in core.rooms() {

@@ -2,12 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use parlor_protocol::Extensions;
 use parlor_protocol::hello::{Enter, Token};
 use parlor_protocol::session::Entry;
 use parlor_protocol::sync::SyncUser;
+use parlor_protocol::{Code, Extensions, Refusal};
 
-use crate::net::{Flight, hello};
+use crate::net::{ConnectError, Flight, hello};
 use crate::secret::{SecretError, SessionFile};
 
 /// Shared by the engine and the supervisor, which asks for a flight at each dial.
@@ -43,16 +43,24 @@ impl EntryPlan {
     }
 
     /// A first flight: hello, the likeliest token that was not refused, what changed for the person.
-    pub(super) fn flight(&self) -> Flight {
-        // A file that cannot be read now enters by a token that nobody has, and the refusal says
-        // to log in again.
-        let candidates = self.session.candidates().unwrap_or_default();
+    ///
+    /// # Errors
+    /// The file cannot be read now, which says nothing about the session; or it holds no token that
+    /// may be good, which is the session's end.
+    pub(super) fn flight(&self) -> Result<Flight, ConnectError> {
+        let candidates = self
+            .session
+            .candidates()
+            .map_err(|error| ConnectError::NoEntry {
+                code: error.code(),
+                why: error.to_string(),
+            })?;
         let mut now = self.now();
-        let token = candidates
+        now.used = candidates
             .into_iter()
             .find(|token| !now.refused.contains(token));
-        let token = token.unwrap_or(Token([0; 32]));
-        now.used = Some(token.clone());
+        let ended = || ConnectError::Entry(Refusal::new(Code::SESSION_ENDED));
+        let token = now.used.clone().ok_or_else(ended)?;
         let entry = Entry::Token(Enter {
             token,
             ext: Extensions::NONE,
@@ -62,7 +70,7 @@ impl EntryPlan {
             since: now.user_rev,
             ext: Extensions::NONE,
         }));
-        flight
+        Ok(flight)
     }
 
     /// The number of the question in the last flight; once.
@@ -88,12 +96,12 @@ impl EntryPlan {
     }
 
     /// The token of the last flight was refused; whether another can be tried.
-    pub(super) fn refused(&self) -> bool {
-        let candidates = self.session.candidates().unwrap_or_default();
+    pub(super) fn refused(&self) -> Result<bool, SecretError> {
         let mut now = self.now();
         let used = now.used.take();
         now.refused.extend(used);
-        candidates.iter().any(|token| !now.refused.contains(token))
+        let candidates = self.session.candidates()?;
+        Ok(candidates.iter().any(|token| !now.refused.contains(token)))
     }
 
     /// Another session begins.
@@ -103,5 +111,59 @@ impl EntryPlan {
 
     fn now(&self) -> std::sync::MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn plan() -> (tempfile::TempDir, SessionFile, EntryPlan) {
+        let folder = tempfile::tempdir().unwrap();
+        let session = SessionFile::new(folder.path().join("session"));
+        let plan = EntryPlan::new(session.clone(), "test 0".to_owned());
+        (folder, session, plan)
+    }
+
+    #[test]
+    fn tokens_are_tried_in_turn_until_none_is_left() {
+        let (_folder, session, plan) = plan();
+        let (old, new) = (Token([1; 32]), Token([2; 32]));
+        session.begin(&old).unwrap();
+        session.entered(&old, &[], Some(&new)).unwrap();
+        plan.flight().unwrap();
+        assert_eq!(plan.now().used, Some(new.clone()));
+        assert!(plan.refused().unwrap());
+        plan.flight().unwrap();
+        assert_eq!(plan.now().used, Some(old));
+        assert!(!plan.refused().unwrap());
+        let ended = plan.flight().unwrap_err();
+        assert!(
+            matches!(&ended, ConnectError::Entry(refusal) if refusal.code == Code::SESSION_ENDED),
+            "{ended}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_sends_nothing_and_ends_nothing() {
+        let (folder, session, plan) = plan();
+        session.begin(&Token([1; 32])).unwrap();
+        plan.flight().unwrap();
+        // What reads it now meets a folder.
+        let (there, away) = (folder.path().join("session"), folder.path().join("away"));
+        std::fs::rename(&there, &away).unwrap();
+        std::fs::create_dir(&there).unwrap();
+        let failed = plan.flight().unwrap_err();
+        assert!(
+            matches!(&failed, ConnectError::NoEntry { code: "secret_file", why } if why.contains("session")),
+            "{failed}"
+        );
+        assert!(plan.refused().is_err());
+        std::fs::remove_dir(&there).unwrap();
+        std::fs::rename(&away, &there).unwrap();
+        plan.start_over();
+        plan.flight().unwrap();
     }
 }

@@ -177,13 +177,12 @@ impl Engine {
     async fn on_failed(&mut self, error: ConnectError) {
         self.why = error.to_string();
         match error {
-            ConnectError::Entry(refusal) if is_ended(refusal.code) => {
-                if self.entry.refused() {
-                    self.supervisor.iter_mut().for_each(Supervisor::retry_now);
-                } else {
-                    self.session_ended(&refusal).await;
-                }
-            }
+            ConnectError::Entry(refusal) if is_ended(refusal.code) => match self.entry.refused() {
+                Ok(true) => self.supervisor.iter_mut().for_each(Supervisor::retry_now),
+                Ok(false) => self.session_ended(&refusal).await,
+                // Other tokens may stand there: session and content stay.
+                Err(error) => self.stopped(error.code(), error.to_string()),
+            },
             error if !error.is_transient() => self.stopped(connect_code(&error), error.to_string()),
             _ => {}
         }

@@ -41,7 +41,13 @@ impl Engine {
             }
             Kind::BEHIND => {
                 if let Ok(Behind { head, ext: _ }) = frame.open::<Behind>() {
-                    self.on_heads(vec![head]).await;
+                    // Zeros for a room: entries of the person's own were dropped.
+                    if head.room == RoomId::default() {
+                        self.user.raise(head.rev, now);
+                        self.user_steps().await;
+                    } else {
+                        self.on_heads(vec![head]).await;
+                    }
                 }
             }
             _ => {}

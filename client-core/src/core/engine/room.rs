@@ -221,7 +221,7 @@ impl Engine {
                     rows.last().map_or(known.row.active_at_ms, |row| row.at_ms);
                 let (floor, head) = (known.row.first_seq(), known.row.head);
                 for screen in state.screens_of(room) {
-                    lock(&screen).reset(floor, head);
+                    lock(&screen).renew(floor, head);
                 }
             }
             // A direct room comes with its first message.

@@ -118,7 +118,8 @@ impl Engine {
     }
 
     /// A message of one's own is among the room's from its acknowledgement on, not only from its
-    /// entry: it neither vanishes in between nor depends on another link.
+    /// entry: it neither vanishes in between nor depends on another link. The store has it at once
+    /// only where nobody else's stands before it that is not held yet; then its batch brings both.
     async fn keep_own(&mut self, row: &OutboxRow, seq: u64, rev: u64, at_ms: u64) {
         let long = (row.text.len() > TEXT_INLINE_BYTES).then(|| long_text(&row.text));
         let preview = row.text.floor_char_boundary(TEXT_PREVIEW_BYTES);
@@ -132,15 +133,17 @@ impl Engine {
             text: row.text[..long.map_or(row.text.len(), |_| preview)].to_owned(),
             long,
         };
+        if let Err(error) = self.inner.content.keep_own(row.room, &message).await {
+            self.tell_store(&error);
+        }
+        if let Some(long) = long {
+            // Not kept, it is loaded like anybody's.
+            let _ = self.inner.content.put_text(&long.hash, &row.text).await;
+        }
         let write = RoomWrite {
             messages: vec![message],
             ..RoomWrite::default()
         };
-        let kept = self.inner.content.apply(row.room, &write).await;
-        if let (Ok(true), Some(long)) = (&kept, long) {
-            // Not kept, it is loaded like anybody's.
-            let _ = self.inner.content.put_text(&long.hash, &row.text).await;
-        }
         let head = Head {
             room: row.room,
             head: seq,
@@ -158,9 +161,7 @@ impl Engine {
             }
             show_bounds(&mut state, row.room);
         }
-        if let Ok(true) = kept {
-            self.inner.show_rows(row.room, write.messages).await;
-        }
+        self.inner.show_rows(row.room, write.messages).await;
     }
 
     async fn on_refused(&mut self, room: RoomId, key: SendKey, refusal: &Refusal, now: Instant) {

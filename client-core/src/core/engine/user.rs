@@ -119,6 +119,7 @@ impl Engine {
         if let Err(error) = self.inner.content.remove_rooms(rooms).await {
             self.tell_store(&error);
         }
+        self.inner.forget_lists();
         let mut state = self.inner.state();
         for room in rooms {
             self.rooms.remove(room);

@@ -6,17 +6,21 @@ use parlor_protocol::session::ServerStep;
 use parlor_protocol::{Code, frame};
 
 use super::support::{
-    Identity, KilledServer, Options, Session, TestServer, dial, dial_at, flight, go_away, heads,
+    Identity, KilledServer, Options, Session, TestServer, dial, dial_at, flight, go_away_to, heads,
     ping, pong,
 };
 use crate::net::{
     CloseReason, ConnectError, Flight, LinkEvent, LinkState, NewLink, Supervisor, SupervisorEvent,
 };
 
-type Client = Supervisor<fn() -> Flight>;
+type Client = Supervisor<fn() -> Result<Flight, ConnectError>>;
+
+fn first_flight() -> Result<Flight, ConnectError> {
+    Ok(flight())
+}
 
 fn client(server: &TestServer) -> Client {
-    Supervisor::new(dial(server), flight)
+    Supervisor::new(dial(server), first_flight)
 }
 
 /// Polls until a link is up.
@@ -63,7 +67,7 @@ async fn a_link_that_the_server_ends_is_made_anew_with_a_new_flight() {
     let mut flights = 0;
     let mut client = Supervisor::new(dial(&server), || {
         flights += 1;
-        flight()
+        first_flight()
     });
     for _ in 0..2 {
         let up = async { while !matches!(client.next().await, SupervisorEvent::Connected(_)) {} };
@@ -92,7 +96,10 @@ async fn go_away_moves_to_a_new_link_before_the_old_one_ends() {
         request = first.request() => request,
         () = async { loop { client.next().await; } } => unreachable!(),
     };
-    first.control.send(frame::encode(0, &go_away())).await;
+    first
+        .control
+        .send(frame::encode(0, &go_away_to(&server)))
+        .await;
     let (new, second) = tokio::join!(link_up(&mut client), server.entered());
     assert!(
         first.connection.close_reason().is_none(),
@@ -145,7 +152,7 @@ async fn a_killed_server_is_doubted_while_silent_and_found_again() {
     let identity = Identity::new();
     let server = KilledServer::start(identity.clone());
     let port = server.port;
-    let mut client: Client = Supervisor::new(dial_at(port, identity.pin()), flight);
+    let mut client: Client = Supervisor::new(dial_at(port, identity.pin()), first_flight);
     link_up(&mut client).await;
     server.kill();
     // Nobody is there to reset the link: a client that only receives learns of it by its probe.
@@ -163,7 +170,7 @@ async fn a_restarted_server_is_found_by_its_reset() {
     let identity = Identity::new();
     let server = KilledServer::start(identity.clone());
     let port = server.port;
-    let mut client: Client = Supervisor::new(dial_at(port, identity.pin()), flight);
+    let mut client: Client = Supervisor::new(dial_at(port, identity.pin()), first_flight);
     link_up(&mut client).await;
     server.kill();
     let server = TestServer::with(Options {

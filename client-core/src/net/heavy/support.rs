@@ -5,7 +5,7 @@ mod killed;
 mod server;
 mod session;
 
-use parlor_protocol::hello::{Enter, GoAway, Ping, Pong, Token};
+use parlor_protocol::hello::{Enter, GoAway, Node, Ping, Pong, Token};
 use parlor_protocol::link::{Pin, ServerAddress};
 use parlor_protocol::session::Entry;
 use parlor_protocol::sync::Heads;
@@ -101,6 +101,7 @@ pub fn heads() -> Heads {
     }
 }
 
+/// The farewell of a lone server.
 pub fn go_away() -> GoAway {
     GoAway {
         retry_min_ms: 0,
@@ -108,5 +109,16 @@ pub fn go_away() -> GoAway {
         nodes: Vec::new(),
         reason: "restarting".to_owned(),
         ext: Extensions::NONE,
+    }
+}
+
+/// A farewell that names where to go.
+pub fn go_away_to(server: &TestServer) -> GoAway {
+    GoAway {
+        nodes: vec![Node {
+            address: address(server).to_string(),
+            load: 0,
+        }],
+        ..go_away()
     }
 }

@@ -5,7 +5,7 @@ use parlor_protocol::error::{Code, Refusal};
 use parlor_protocol::hello::{Entered, Hello, Welcome};
 use parlor_protocol::session::{ClientHandshake, ClientStep, Entry};
 use quinn::VarInt;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::dial::Dial;
 use super::super::error::ConnectError;
@@ -14,6 +14,9 @@ use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::shared::Shared;
 use super::{CloseReason, Connected, Flight, Link, remote};
+
+/// How often it is looked whether a server that lets somebody in is heard.
+const HEARD_SAMPLE: Duration = Duration::from_millis(250);
 
 /// A link that was welcomed and is not entered: for sign-up, log-in and looking around. The server
 /// ends it after two minutes.
@@ -36,12 +39,8 @@ impl Greeted {
     /// Dials, sends the flight, and waits for the welcome.
     pub(super) async fn send(dial: &Dial, flight: Flight) -> Result<Self, ConnectError> {
         let connection = dial.connection().await?;
-        let address = remote(&connection);
         let welcomed = Self::welcomed(connection.clone(), flight);
-        let result = match timeout(dial.deadlines.welcome, welcomed).await {
-            Ok(result) => result,
-            Err(_) => Err(ConnectError::TimedOut { address }),
-        };
+        let result = while_heard(&connection, dial, dial.deadlines.welcome, welcomed).await;
         result.inspect_err(|_| connection.close(VarInt::from_u32(0), b""))
     }
 
@@ -126,11 +125,11 @@ impl Greeted {
     }
 
     /// Waits for the decision about the entry of the first flight.
-    pub(super) async fn entered(mut self, within: Duration) -> Result<Connected, ConnectError> {
+    pub(super) async fn entered(mut self, dial: &Dial) -> Result<Connected, ConnectError> {
         let connection = self.connection.clone();
-        let address = remote(&connection);
-        let decided = timeout(within, decision(&mut self.control.1, &mut self.handshake)).await;
-        match decided.unwrap_or(Err(ConnectError::TimedOut { address })) {
+        let decision = decision(&mut self.control.1, &mut self.handshake);
+        let decided = while_heard(&connection, dial, dial.deadlines.enter, decision).await;
+        match decided {
             Ok(entered) => Ok(self.into_link(entered)),
             Err(error) => {
                 connection.close(VarInt::from_u32(0), b"");
@@ -138,6 +137,35 @@ impl Greeted {
             }
         }
     }
+}
+
+/// Waits for a step of a link that is being made: at most `within`, and not on a server that has
+/// fallen silent. Nobody else watches over this link yet; QUIC's own PINGs ask meanwhile, and a
+/// server that lives answers them however busy it is.
+async fn while_heard<T>(
+    connection: &quinn::Connection,
+    dial: &Dial,
+    within: Duration,
+    step: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let longest = dial.pace.quiet(dial.attention) + dial.pace.answer(dial.attention);
+    let silent = async {
+        let (mut datagrams, mut heard_at) = (0, Instant::now());
+        while heard_at.elapsed() < longest {
+            let heard = connection.stats().udp_rx.datagrams;
+            if heard != datagrams {
+                (datagrams, heard_at) = (heard, Instant::now());
+            }
+            sleep(HEARD_SAMPLE).await;
+        }
+    };
+    let done = tokio::select! {
+        biased;
+        done = timeout(within, step) => done.ok(),
+        () = silent => None,
+    };
+    let address = remote(connection);
+    done.unwrap_or(Err(ConnectError::TimedOut { address }))
 }
 
 async fn decision(

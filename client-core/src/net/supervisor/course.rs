@@ -4,7 +4,37 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use crate::net::backoff::{Backoff, LONGEST_WINDOW};
+use crate::net::backoff::{Backoff, FIRST_CEILING, LONGEST_WINDOW};
+use crate::net::dial::Deadlines;
+
+/// How long a node that says goodbye may go on refusing new links, after the end of its window: its
+/// drain, the last commits, the new process's start.
+const DRAINS_FOR: Duration = Duration::from_secs(10);
+
+/// How long a redial waits for a first sound while the outage is young: just behind the third first
+/// packet (0, 0.6 and 1.8 s), so that a server which is back is found within the longest pause.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How long the rest of a handshake may take then: the server's flight leaves in one go, so what is
+/// missing after its first sound was lost, or whoever sent it was killed.
+const HANDSHAKE_WITHIN: Duration = Duration::from_millis(3_500);
+/// How long a redial waits to be welcomed, and then to be entered: both cost the server a look at its
+/// database, and no password is hashed for a token. One that is silent meanwhile is given up sooner.
+const ENTER_WITHIN: Duration = Duration::from_secs(5);
+/// Failures in one outage from which a dial waits as long as anybody's: a slow network, not a restart.
+const PATIENT_AFTER: u32 = 8;
+
+/// How a dial failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    /// Another may succeed without anyone changing anything.
+    pub(super) transient: bool,
+    /// The server was there and took nobody.
+    pub(super) put_off: bool,
+    /// It began to answer and did not go on.
+    pub(super) stalled: bool,
+    /// What the server asked for, zero for nothing.
+    pub(super) retry_after: Duration,
+}
 
 /// How the link is, for the state line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +64,8 @@ pub(super) struct Course {
     next_dial: Option<Instant>,
     /// The server chose the time of the next dial.
     by_window: bool,
+    /// A server that is being shut down refuses new links until then.
+    drains_until: Option<Instant>,
     offline: bool,
 }
 
@@ -48,6 +80,7 @@ impl Course {
             dialling: false,
             next_dial: Some(now),
             by_window: false,
+            drains_until: None,
             offline: false,
         }
     }
@@ -80,6 +113,20 @@ impl Course {
         self.backoff.failures()
     }
 
+    /// How long the steps of the next dial may take.
+    pub(super) fn deadlines(&self, usual: Deadlines) -> Deadlines {
+        if self.backoff.tries() >= PATIENT_AFTER {
+            return usual;
+        }
+        Deadlines {
+            resolve: usual.resolve,
+            answer: usual.answer.min(ANSWER_WITHIN),
+            handshake: usual.handshake.min(HANDSHAKE_WITHIN),
+            welcome: usual.welcome.min(ENTER_WITHIN),
+            enter: usual.enter.min(ENTER_WITHIN),
+        }
+    }
+
     pub(super) fn dial_started(&mut self) {
         self.dialling = true;
         self.next_dial = None;
@@ -96,26 +143,35 @@ impl Course {
         self.dialling = false;
         self.next_dial = None;
         self.by_window = false;
+        self.drains_until = None;
     }
 
-    /// `retry_after`: what the server asked for, zero for nothing.
     pub(super) fn dial_failed<R: Rng + ?Sized>(
         &mut self,
         now: Instant,
-        transient: bool,
-        retry_after: Duration,
+        failure: Failure,
         rng: &mut R,
     ) {
+        let Failure {
+            transient,
+            put_off,
+            stalled,
+            retry_after,
+        } = failure;
         self.dialling = false;
         if !transient {
             self.offline = !self.linked;
             return;
         }
-        let pause = self
-            .backoff
-            .lost(now, rng)
-            .max(retry_after.min(LONGEST_WINDOW));
-        self.next_dial = Some(now + pause);
+        let drains = self.drains_until.is_some_and(|until| now < until);
+        let pause = match () {
+            // From a node that drains it was to be expected.
+            () if put_off && drains => self.backoff.put_off(rng),
+            // The dial has been the pause: whoever answered was killed meanwhile, or is slow.
+            () if stalled => self.backoff.lost(now, rng).min(FIRST_CEILING),
+            () => self.backoff.lost(now, rng),
+        };
+        self.next_dial = Some(now + pause.max(retry_after.min(LONGEST_WINDOW)));
     }
 
     pub(super) fn link_lost<R: Rng + ?Sized>(
@@ -138,14 +194,24 @@ impl Course {
         }
     }
 
-    /// The server will end the link: dial within its window, and keep the link until then.
+    /// The server will end the link. `elsewhere`: another node may take us, so dial within the
+    /// window and keep the link until then. A lone node takes nobody until it is back: the window
+    /// counts from the link's end.
     pub(super) fn go_away<R: Rng + ?Sized>(
         &mut self,
         now: Instant,
         min_ms: u32,
         max_ms: u32,
+        elsewhere: bool,
         rng: &mut R,
     ) {
+        let window = Duration::from_millis(max_ms.max(min_ms).into()).min(LONGEST_WINDOW);
+        self.drains_until = Some(now + window + DRAINS_FOR);
+        if !elsewhere {
+            self.backoff.retry_window(min_ms, max_ms);
+            self.by_window = true;
+            return;
+        }
         self.leaving = true;
         if self.dialling {
             return;
@@ -164,10 +230,14 @@ impl Course {
     }
 
     /// The link answered after all; whether a dial under way is to be dropped.
-    pub(super) fn heard_again(&mut self) -> bool {
+    pub(super) fn heard_again(&mut self, now: Instant) -> bool {
         self.unsure = false;
         if self.leaving {
             return false;
+        }
+        if !self.by_window {
+            // Dials beside it that failed counted as an outage: there was none.
+            self.backoff.connected(now);
         }
         self.next_dial = None;
         std::mem::take(&mut self.dialling)
@@ -192,172 +262,4 @@ impl Course {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    use super::*;
-
-    struct Desk {
-        course: Course,
-        now: Instant,
-        rng: ChaCha8Rng,
-    }
-
-    impl Desk {
-        fn new() -> Self {
-            let now = Instant::now();
-            Self {
-                course: Course::new(now),
-                now,
-                rng: ChaCha8Rng::seed_from_u64(3),
-            }
-        }
-
-        fn linked() -> Self {
-            let mut desk = Self::new();
-            desk.course.dial_started();
-            desk.course.dialled(desk.now);
-            desk.now += Duration::from_secs(60);
-            desk
-        }
-
-        fn fail(&mut self, transient: bool, retry_after: Duration) {
-            self.course.dial_started();
-            self.course
-                .dial_failed(self.now, transient, retry_after, &mut self.rng);
-        }
-
-        fn lose(&mut self, transient: bool) {
-            self.course.link_lost(self.now, transient, &mut self.rng);
-        }
-
-        /// Time until the next dial.
-        fn pause(&self) -> Option<Duration> {
-            self.course
-                .dial_at()
-                .map(|at| at.saturating_duration_since(self.now))
-        }
-    }
-
-    #[test]
-    fn the_first_dial_comes_at_once_and_a_link_needs_none() {
-        let mut desk = Desk::new();
-        assert!(desk.course.dial_is_due(desk.now));
-        desk.course.dial_started();
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Connecting, None)
-        );
-        desk.course.dialled(desk.now);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Connected, None)
-        );
-    }
-
-    #[test]
-    fn a_lost_link_is_dialled_soon() {
-        let mut desk = Desk::linked();
-        desk.lose(true);
-        assert!(desk.pause().unwrap() <= Duration::from_millis(250));
-        assert!(matches!(
-            desk.course.state(),
-            LinkState::Reconnecting { .. }
-        ));
-    }
-
-    #[test]
-    fn what_only_a_person_can_mend_ends_the_dialling() {
-        let mut desk = Desk::new();
-        desk.fail(false, Duration::ZERO);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Offline, None)
-        );
-        desk.course.retry_now(desk.now);
-        assert!(desk.course.dial_is_due(desk.now));
-
-        let mut desk = Desk::linked();
-        desk.lose(false);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Offline, None)
-        );
-    }
-
-    #[test]
-    fn a_server_that_names_a_pause_gets_it_within_reason() {
-        let mut desk = Desk::new();
-        desk.fail(true, Duration::from_secs(20));
-        assert_eq!(desk.pause(), Some(Duration::from_secs(20)));
-        desk.fail(true, Duration::from_secs(1 << 30));
-        assert_eq!(desk.pause(), Some(LONGEST_WINDOW));
-    }
-
-    #[test]
-    fn a_silent_link_is_kept_beside_the_dial() {
-        let mut desk = Desk::linked();
-        desk.course.silent(desk.now);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Unsure, Some(Duration::ZERO))
-        );
-        desk.course.dial_started();
-        assert!(desk.course.heard_again(), "the dial is dropped");
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Connected, None)
-        );
-    }
-
-    #[test]
-    fn the_dial_beside_goes_on_when_the_link_is_lost() {
-        let mut desk = Desk::linked();
-        desk.course.silent(desk.now);
-        desk.course.dial_started();
-        desk.lose(true);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Connecting, None)
-        );
-    }
-
-    #[test]
-    fn a_window_is_kept_with_the_link_up_and_after_its_end() {
-        let mut desk = Desk::linked();
-        desk.course.go_away(desk.now, 2_000, 4_000, &mut desk.rng);
-        let window = Duration::from_secs(2)..=Duration::from_secs(4);
-        assert!(window.contains(&desk.pause().unwrap()));
-        assert_eq!(desk.course.state(), LinkState::Connected);
-        // A wake-up is no reason to come before.
-        desk.course.start_anew(desk.now);
-        desk.lose(true);
-        assert!(window.contains(&desk.pause().unwrap()));
-    }
-
-    #[test]
-    fn an_answer_does_not_stop_a_move_that_the_server_asked_for() {
-        let mut desk = Desk::linked();
-        desk.course.go_away(desk.now, 0, 0, &mut desk.rng);
-        desk.course.dial_started();
-        desk.course.silent(desk.now);
-        assert!(!desk.course.heard_again());
-        desk.course.dialled(desk.now);
-        assert_eq!(
-            (desk.course.state(), desk.pause()),
-            (LinkState::Connected, None)
-        );
-    }
-
-    #[test]
-    fn a_new_route_ends_the_pause() {
-        let mut desk = Desk::linked();
-        desk.lose(true);
-        desk.fail(true, Duration::from_secs(30));
-        desk.course.start_anew(desk.now);
-        assert!(desk.course.dial_is_due(desk.now));
-    }
-}
+mod tests;

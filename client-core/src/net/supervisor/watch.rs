@@ -6,7 +6,7 @@ use parlor_protocol::Extensions;
 use parlor_protocol::hello::Ping;
 
 use crate::net::link::{Link, LinkEvent};
-use crate::net::probe::{Action, Attention, Probe, WAKE_JUMP};
+use crate::net::probe::{Action, Attention, Pace, Probe, WAKE_JUMP};
 
 /// How often a link that was asked is looked at: how much later than it came an answer is seen.
 const ASKED_SAMPLE: Duration = Duration::from_millis(50);
@@ -42,9 +42,9 @@ pub(super) struct Heard {
 }
 
 impl Watch {
-    pub(super) fn new(link: &Link, attention: Attention, now: Instant) -> Self {
+    pub(super) fn new(link: &Link, attention: Attention, pace: Pace, now: Instant) -> Self {
         Self {
-            probe: Probe::new(attention, now, wall()),
+            probe: Probe::new(attention, pace, now, wall()),
             attention,
             datagrams: link.heard(),
             asked: None,

@@ -48,6 +48,65 @@ async fn a_page_and_what_follows_it_are_one_range() {
     );
 }
 
+async fn held(content: &Content) -> Vec<SeqRange> {
+    content.ranges(ROOM).await.unwrap().iter().collect()
+}
+
+fn batch(first: u64, last: u64) -> RoomWrite {
+    RoomWrite {
+        through: last,
+        messages: messages(first, last, last),
+        ..RoomWrite::default()
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_ones_own_is_kept_where_it_follows_what_is_held() {
+    let content = with_room(3).await;
+    content
+        .put_page(ROOM, range(1, 3), 3, &messages(1, 3, 3))
+        .await
+        .unwrap();
+    let own = message(4, 4, "own");
+    assert!(content.keep_own(ROOM, &own).await.unwrap());
+    assert_eq!(held(&content).await, [range(1, 4)]);
+    assert_eq!(content.rooms().await.unwrap()[0].held, Some(3));
+    // Its entry comes and changes nothing.
+    assert!(content.apply(ROOM, &batch(4, 4)).await.unwrap());
+    assert_eq!(held(&content).await, [range(1, 4)]);
+}
+
+#[tokio::test]
+async fn a_message_of_ones_own_behind_those_of_others_is_left_to_its_batch() {
+    let content = with_room(3).await;
+    content
+        .put_page(ROOM, range(1, 3), 3, &messages(1, 3, 3))
+        .await
+        .unwrap();
+    let own = message(6, 6, "own");
+    assert!(!content.keep_own(ROOM, &own).await.unwrap());
+    assert_eq!(held(&content).await, [range(1, 3)]);
+    assert!(content.apply(ROOM, &batch(4, 6)).await.unwrap());
+    assert_eq!(held(&content).await, [range(1, 6)]);
+    assert_eq!(seqs(&content).await, [1, 2, 3, 4, 5, 6]);
+}
+
+#[tokio::test]
+async fn batches_close_the_hole_below_a_page_that_ran_ahead() {
+    let content = with_room(3).await;
+    content
+        .put_page(ROOM, range(1, 3), 3, &messages(1, 3, 3))
+        .await
+        .unwrap();
+    content
+        .put_page(ROOM, range(7, 8), 8, &messages(7, 8, 8))
+        .await
+        .unwrap();
+    assert!(content.apply(ROOM, &batch(4, 6)).await.unwrap());
+    assert_eq!(held(&content).await, [range(1, 8)]);
+    assert_eq!(seqs(&content).await.len(), 8);
+}
+
 #[tokio::test]
 async fn a_page_older_than_what_is_held_is_refused() {
     let content = with_room(5).await;

@@ -92,6 +92,39 @@ fn live_entries_follow_and_a_gap_is_asked_for() {
 }
 
 #[test]
+fn a_marker_of_dropped_entries_is_asked_about_once() {
+    let now = Instant::now();
+    let mut sync = UserSync::new(Some(4));
+    sync.link_up(true);
+    sync.changes(changes(4, 4, 4, false, vec![]), now);
+    steps(&mut sync);
+    // What is held already is no reason to ask.
+    sync.raise(4, now);
+    assert_eq!((sync.is_current(), sync.deadline()), (true, None));
+    sync.raise(6, now);
+    sync.raise(6, now);
+    assert!(!sync.is_current());
+    sync.tick(now + PATIENCE);
+    assert_eq!(steps(&mut sync), [UserStep::Ask { since: Some(4) }]);
+    sync.changes(changes(4, 6, 6, false, vec![]), now);
+    steps(&mut sync);
+    assert_eq!((sync.is_current(), sync.held()), (true, Some(6)));
+}
+
+#[test]
+fn a_marker_that_comes_before_the_list_is_remembered() {
+    let now = Instant::now();
+    let mut sync = UserSync::new(None);
+    sync.link_up(true);
+    sync.raise(3, now);
+    assert!(steps(&mut sync).is_empty(), "the list is being asked for");
+    sync.changes(changes(0, 2, 2, true, vec![room_entry(1, 1)]), now);
+    let told = steps(&mut sync);
+    assert!(told.contains(&UserStep::KeepOnly([RoomId([1; 16])].into())));
+    assert_eq!(told.last(), Some(&UserStep::Ask { since: Some(2) }));
+}
+
+#[test]
 fn a_server_below_what_is_held_is_another_life_of_its_data() {
     let now = Instant::now();
     let mut sync = UserSync::new(Some(9));
