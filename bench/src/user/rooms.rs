@@ -16,8 +16,12 @@ use crate::plan::{PostIndex, UserIndex};
 impl World {
     /// What a new link asks for in its first flight.
     pub(super) fn rooms_to_open(&mut self, user: UserIndex) -> Vec<(Asked, OpenRoom)> {
-        let state = &mut self.users[user as usize];
         let mut rooms = Vec::new();
+        // Whoever leaves as soon as they are in counts handshakes, not rooms.
+        if self.churning {
+            return rooms;
+        }
+        let state = &mut self.users[user as usize];
         for (at, view) in state.views.iter_mut().enumerate() {
             if view.stage != Stage::Closed {
                 continue;
