@@ -77,6 +77,9 @@ pub struct RunOptions {
     /// replay: messages of the log
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     pub messages: Option<u32>,
+    /// replay: read all of it back through the terminal client, and compare
+    #[arg(long)]
+    pub read_back: bool,
     /// Write the report as JSON; - for standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -103,6 +106,7 @@ impl RunOptions {
             repeat: self.repeat,
             corpus: self.corpus.clone(),
             messages: self.messages.unwrap_or(usual.messages),
+            read_back: self.read_back,
             scenario: self.scenario,
         };
         if shape.rooms > shape.users {
@@ -121,6 +125,9 @@ impl RunOptions {
         }
         if shape.scenario == Scenario::Replay && shape.rooms != 1 {
             return Err("replay has one room".to_owned());
+        }
+        if shape.read_back && shape.scenario != Scenario::Replay {
+            return Err("--read-back belongs to replay, whose log it compares with".to_owned());
         }
         if shape.realistic && shape.scenario == Scenario::Bare {
             return Err("bare has no application, so --realistic has nothing to ask".to_owned());
@@ -171,6 +178,7 @@ mod tests {
             (&["one-room", "--rooms", "9", "--users", "3"][..], "--rooms"),
             (&["one-room", "--rate", "NaN"], "--rate"),
             (&["one-room", "--seconds=-1"], "--seconds"),
+            (&["one-room", "--read-back"], "--read-back"),
             (&["nowhere"], "nowhere"),
             (&["one-room", "--server", "parlor://h/j/c"], "--accounts"),
         ] {

@@ -249,8 +249,18 @@ impl Conductor {
         self.peak = Peak::default();
     }
 
-    /// Waits for what is on its way, then judges. Nothing is sent any more.
-    pub async fn finish(mut self, broken: bool) -> Result<(Outcome, Watched), ConductError> {
+    /// Waits for what is on its way, judges, and ends the server.
+    pub async fn finish(self, broken: bool) -> Result<(Outcome, Watched), ConductError> {
+        let (outcome, watched, server) = self.settle(broken).await?;
+        server.end().await;
+        Ok((outcome, watched))
+    }
+
+    /// Waits for what is on its way, then judges. Nothing is sent any more; the server stays.
+    pub async fn settle(
+        mut self,
+        broken: bool,
+    ) -> Result<(Outcome, Watched, Server), ConductError> {
         self.progress.phase("drain");
         if broken {
             self.load.tell(Command::Cut).await?;
@@ -264,14 +274,11 @@ impl Conductor {
         }
         self.progress.end();
         let outcome = self.load.stop().await?;
-        self.server.end().await;
-        Ok((
-            outcome,
-            Watched {
-                usage: self.usage,
-                peak: self.peak,
-            },
-        ))
+        let watched = Watched {
+            usage: self.usage,
+            peak: self.peak,
+        };
+        Ok((outcome, watched, self.server))
     }
 
     /// Samples both processes, and shows where the load is.

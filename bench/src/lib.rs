@@ -17,6 +17,7 @@ pub mod measure;
 pub mod plan;
 pub mod preflight;
 pub mod progress;
+pub mod read_back;
 pub mod report;
 pub mod scenario;
 pub mod server;

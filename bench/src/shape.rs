@@ -59,6 +59,8 @@ pub struct Shape {
     pub corpus: Option<PathBuf>,
     /// Messages of the corpus that are replayed.
     pub messages: u32,
+    /// The terminal client reads the replay back.
+    pub read_back: bool,
 }
 
 /// Every tenth user of a realistic load only receives.
@@ -81,6 +83,7 @@ impl Shape {
             repeat: None,
             corpus: None,
             messages: 50_000,
+            read_back: false,
         };
         match scenario {
             Scenario::OneRoom | Scenario::Bare | Scenario::Storm => usual,

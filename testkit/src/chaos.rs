@@ -2,6 +2,7 @@
 //! restored from a backup; clients crash; the network loses, reorders and doubles; people are
 //! removed and come back. Everything that is chosen is drawn from one seed.
 
+mod people;
 mod plan;
 mod run;
 

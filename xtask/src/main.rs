@@ -25,8 +25,14 @@ enum Task {
     Setup,
     /// Run every check that CI runs
     Test,
-    /// Run the long checks, one after another, and write a report into target/soak
-    Soak,
+    /// Run the long checks, one after another, and write reports into target/soak
+    Soak {
+        /// Only these, instead of all
+        steps: Vec<String>,
+        /// Say which there are
+        #[arg(long, conflicts_with = "steps")]
+        list: bool,
+    },
     /// Check the rules of the tree: dependencies, names, links, migrations, unsafe
     Tidy,
 }
@@ -35,7 +41,11 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Setup => setup::run(),
         Task::Test => test::run(),
-        Task::Soak => soak::run(),
+        Task::Soak { list: true, .. } => {
+            soak::list();
+            Ok(())
+        }
+        Task::Soak { steps, .. } => soak::run(&steps),
         Task::Tidy => tidy::run(),
     };
     match outcome {

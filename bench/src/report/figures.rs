@@ -32,6 +32,8 @@ pub struct Figures {
     pub back_after_term_ms: Option<f64>,
     pub back_after_kill_ms: Option<f64>,
     pub handshakes_per_core_s: Option<f64>,
+    /// Messages that the terminal client read back otherwise than the log has them, or not at all.
+    pub read_back_wrong: Option<u64>,
     /// Of the server's process, within the window.
     pub cpu_s: Option<f64>,
     /// Of one core.

@@ -12,8 +12,9 @@ mod storm;
 use crate::conduct::{ConductError, Interrupt};
 use crate::plan::PlanError;
 use crate::preflight::Unfit;
+use crate::read_back::ClientError;
 use crate::report::{Note, Report};
-use crate::server::{Prepared, ServerError};
+use crate::server::{Prepared, Server, ServerError, preloaded};
 use crate::shape::{Scenario, Shape};
 use crate::targets::{Table, judge};
 
@@ -33,6 +34,8 @@ pub enum RunError {
     Conduct(#[from] ConductError),
     #[error("{0}")]
     Corpus(#[from] CorpusError),
+    #[error("{0}")]
+    ReadBack(#[from] ClientError),
     #[error("{0}")]
     Remote(String),
     #[error("{0} needs a server of its own; leave --server out")]
@@ -54,6 +57,12 @@ pub async fn run(
 ) -> Result<Report, RunError> {
     let mut notes = crate::preflight::check(shape.accounts())?;
     let prepared = prepare::prepare(shape, remote).await?;
+    if let (Server::Own(_), Some(library)) = (&prepared.server, preloaded()) {
+        notes.push(remark(format!(
+            "preloaded into the server: {}",
+            library.display()
+        )));
+    }
     let findings = match shape.scenario {
         Scenario::Storm | Scenario::Bare if shape.repeat.is_some() => {
             storm::repeat(shape, prepared, interrupt).await?

@@ -1,10 +1,12 @@
 //! A real log: its people, its order, its bursts.
 
-use super::steady::run_plan;
-use super::{Findings, RunError};
+use super::steady::{Measured, measure};
+use super::{Findings, RunError, remark};
 use crate::conduct::Interrupt;
 use crate::corpus;
 use crate::plan::Texts;
+use crate::read_back::{Comparison, read_back};
+use crate::report::Note;
 use crate::server::Prepared;
 use crate::shape::Shape;
 
@@ -24,5 +26,36 @@ pub(super) async fn run(
         seconds: plan.counted_seconds(),
         ..shape.clone()
     };
-    run_plan(&shape, prepared, plan, texts, interrupt).await
+    let accounts = prepared.accounts.clone();
+    let Measured {
+        mut findings,
+        outcome,
+        server,
+    } = measure(&shape, prepared, plan.clone(), texts.clone(), interrupt).await?;
+    let read = match shape.read_back && !findings.report.partial {
+        true => {
+            let fates = &outcome.tally.fates;
+            Some(read_back(&accounts, accounts.rooms[0], &plan, &texts, fates).await)
+        }
+        false => None,
+    };
+    server.end().await;
+    if let Some(read) = read {
+        report(&mut findings, &read?);
+    }
+    Ok(findings)
+}
+
+fn report(findings: &mut Findings, read: &Comparison) {
+    findings.report.figures.read_back_wrong = Some(read.wrong);
+    findings.report.notes.push(remark(format!(
+        "{} messages read back by the terminal client are what the log said",
+        read.identical
+    )));
+    if let Some(first) = &read.first {
+        findings
+            .report
+            .notes
+            .push(Note::Warning(format!("read back: {first}")));
+    }
 }

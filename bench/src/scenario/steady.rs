@@ -4,9 +4,9 @@ use super::figures::{Seen, findings};
 use super::prepare::{conductor, steady_plan};
 use super::{Findings, RunError};
 use crate::conduct::{self, Conductor, Interrupt, Mark};
-use crate::drive::Entering;
+use crate::drive::{Entering, Outcome};
 use crate::plan::{Plan, Texts};
-use crate::server::Prepared;
+use crate::server::{Prepared, Server};
 use crate::shape::Shape;
 
 pub(super) async fn run(
@@ -18,22 +18,31 @@ pub(super) async fn run(
     let texts = Texts::Made {
         bytes: Texts::USUAL_BYTES,
     };
-    run_plan(shape, prepared, plan, texts, interrupt).await
+    let measured = measure(shape, prepared, plan, texts, interrupt).await?;
+    measured.server.end().await;
+    Ok(measured.findings)
+}
+
+/// A run whose server still stands.
+pub(super) struct Measured {
+    pub(super) findings: Findings,
+    pub(super) outcome: Outcome,
+    pub(super) server: Server,
 }
 
 /// Runs any plan whose counted segments are the last: connect, warm up, measure, drain, judge.
-pub(super) async fn run_plan(
+pub(super) async fn measure(
     shape: &Shape,
     prepared: Prepared,
     plan: Plan,
     texts: Texts,
     interrupt: Interrupt,
-) -> Result<Findings, RunError> {
+) -> Result<Measured, RunError> {
     let raised = prepared.accounts.raised.clone();
     let server_is_here = prepared.server.pid().is_some();
     let mut conductor = conductor(shape, prepared, plan.clone(), texts, interrupt)?;
     let window = window(&mut conductor, shape, &plan).await?;
-    let (outcome, watched) = conductor.finish(window.broken).await?;
+    let (outcome, watched, server) = conductor.settle(window.broken).await?;
     let seen = Seen {
         plan,
         from: window.from,
@@ -43,7 +52,11 @@ pub(super) async fn run_plan(
         server_is_here,
         partial: window.broken,
     };
-    Ok(findings(shape, seen, &outcome, watched))
+    Ok(Measured {
+        findings: findings(shape, seen, &outcome, watched),
+        outcome,
+        server,
+    })
 }
 
 struct Window {

@@ -8,7 +8,8 @@ mod program;
 
 pub use bare::BareServer;
 pub use metrics::Metrics;
-pub use own::{OwnServer, ServerError};
+pub use own::{OwnServer, ServerError, preloaded};
+pub(crate) use program::beside_this_one;
 
 use crate::accounts::Accounts;
 

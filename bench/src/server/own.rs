@@ -21,6 +21,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_millis(5);
 /// Time to make accounts: thousands of them, on a slow disk.
 const PREPARE_WITHIN: Duration = Duration::from_secs(300);
+/// Names a library that is preloaded into each server process: a slower disk, for one.
+const PRELOAD: &str = "PARLOR_BENCH_SERVER_PRELOAD";
 /// End of a server's log that an error shows, bytes.
 const LOG_TAIL_BYTES: usize = 2_000;
 
@@ -106,6 +108,9 @@ impl OwnServer {
         let also = log.try_clone().map_err(ServerError::Folder)?;
         let mut command = self.command();
         command.arg("serve").stdout(log).stderr(also);
+        if let Some(library) = preloaded() {
+            command.env("LD_PRELOAD", library);
+        }
         let process = Program::start(&mut command).map_err(|error| ServerError::Start {
             program: self.program.clone(),
             error,
@@ -225,6 +230,13 @@ impl OwnServer {
     fn tail(&self) -> String {
         tail(&self.log()).unwrap_or_else(|| "(no log)".to_owned())
     }
+}
+
+/// What a server is started with beside itself; a report names it.
+pub fn preloaded() -> Option<PathBuf> {
+    std::env::var_os(PRELOAD)
+        .filter(|library| !library.is_empty())
+        .map(PathBuf::from)
 }
 
 fn tail(path: &Path) -> Option<String> {

@@ -63,7 +63,7 @@ impl Program {
 }
 
 /// A program that stands beside this one, or one folder above (where tests stand).
-pub(super) fn beside_this_one(name: &str) -> Option<PathBuf> {
+pub(crate) fn beside_this_one(name: &str) -> Option<PathBuf> {
     let this = std::env::current_exe().ok()?;
     let folder = this.parent()?;
     [folder, folder.parent()?]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::relay::Path;
+
 /// What goes wrong, or is done, between messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -32,13 +34,19 @@ pub struct Plan {
     /// People who write, and people who only read.
     pub writers: usize,
     pub readers: usize,
+    /// Private rooms beside the public one, which has everybody in it.
+    pub rooms: usize,
+    /// Private rooms that a person is in; the owner is in all.
+    pub rooms_each: usize,
+    /// For one message into the public room so many go into each private one of the writer.
+    pub private_share: usize,
     /// Pause between two messages of the whole run.
     pub pause: Duration,
     /// Messages between two faults.
     pub stretch: std::ops::Range<u32>,
     pub faults: Vec<Fault>,
-    /// Of packets, for the half of the clients that stand behind the relay.
-    pub loss: f64,
+    /// What happens to the packets of the half of the clients that stand behind the relay.
+    pub network: Path,
     /// How long outboxes have to empty, and clients to hold everything, in the end.
     pub patience: Duration,
 }
@@ -69,14 +77,46 @@ impl Plan {
         }
     }
 
+    /// kill -9 and SIGTERM in the middle of a load of the shape of the generator's `many-rooms`:
+    /// everybody in one of `rooms`, a fifth only receiving. Where the time of coming back is to
+    /// count, `stretch` messages between two faults must take longer than the client's back-off
+    /// remembers, which is 10 s; a room of more than 2,000 changes cannot be read for the checker.
+    pub fn many_rooms(clients: usize, rooms: usize, stretch: u32, rng: &mut ChaCha8Rng) -> Self {
+        let mut faults = vec![Fault::Kill, Fault::Stop];
+        shuffle(&mut faults, rng);
+        let readers = clients / 5;
+        Self {
+            writers: clients - readers,
+            readers,
+            rooms,
+            rooms_each: 1,
+            private_share: 30,
+            pause: Duration::from_millis(2),
+            stretch: stretch..stretch + stretch / 4,
+            faults,
+            network: Path::default(),
+            ..Self::usual()
+        }
+    }
+
     fn usual() -> Self {
         Self {
             writers: 8,
             readers: 4,
+            rooms: 2,
+            rooms_each: 2,
+            private_share: 1,
             pause: Duration::from_millis(4),
             stretch: 40..100,
             faults: Vec::new(),
-            loss: 0.02,
+            network: Path {
+                delay: Duration::from_millis(2),
+                jitter: Duration::from_millis(3),
+                loss: 0.02,
+                reorder: 0.02,
+                duplicate: 0.02,
+                ..Path::default()
+            },
             patience: Duration::from_secs(60),
         }
     }

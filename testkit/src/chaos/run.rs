@@ -2,24 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use parlor_client_core::net::{Dial, Flight, Link, hello};
-use parlor_protocol::hello::{Password, Register, Token};
-use parlor_protocol::room::{RoomDone, RoomKind};
-use parlor_protocol::session::Entry;
-use parlor_protocol::{Extensions, RoomId, UserId};
+use parlor_protocol::{RoomId, UserId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
+use super::people::{Rooms, Someone, enrol, furnish};
 use super::{Chaos, ChaosError, Fault, Outcome};
-use crate::ask;
 use crate::checker::{self, BackupHead, Database, History, Restore, Run, View};
 use crate::client::{MembershipChange, Person, Progress, RecordedClient, StoppedClient};
-use crate::device::Device;
 use crate::dump::dump;
 use crate::process::ServerProcess;
-use crate::relay::{Path, Plan as Network, Relay};
-use crate::server::PASSWORD;
+use crate::relay::{Plan as Network, Relay};
 use crate::wait::{NotInTime, eventually};
 
 /// How long links have to come back; the figure itself is reported.
@@ -46,6 +40,7 @@ struct Scene {
     /// The first one is the owner of all rooms, who also writes.
     clients: Vec<Option<RecordedClient>>,
     writers: usize,
+    private_share: usize,
     people: Vec<Someone>,
     rooms: Rooms,
     spoken: u64,
@@ -55,18 +50,6 @@ struct Scene {
     restores: Vec<Restore>,
     backups: u32,
     back: Vec<(Fault, Duration)>,
-}
-
-struct Rooms {
-    public: RoomId,
-    private: Vec<RoomId>,
-}
-
-#[derive(Clone)]
-struct Someone {
-    name: String,
-    user: UserId,
-    token: Token,
 }
 
 impl Scene {
@@ -96,16 +79,9 @@ impl Scene {
             };
             people.push(enrol(&dial, &format!("person{number}"), code).await?);
         }
-        let rooms = furnish(&dial, &people).await?;
+        let rooms = furnish(&dial, &people, plan.rooms, plan.rooms_each).await?;
         let rng = ChaCha8Rng::seed_from_u64(chaos.seed);
-        let network = Network::both(Path {
-            delay: Duration::from_millis(2),
-            jitter: Duration::from_millis(3),
-            loss: plan.loss,
-            reorder: 0.02,
-            duplicate: 0.02,
-            ..Path::default()
-        });
+        let network = Network::both(plan.network);
         let relay = Relay::start(server.socket_address(), network, chaos.seed)?;
         let mut clients = Vec::new();
         for (number, person) in people.iter().enumerate() {
@@ -124,6 +100,7 @@ impl Scene {
             rng,
             clients,
             writers: plan.writers,
+            private_share: plan.private_share,
             people,
             rooms,
             spoken: 0,
@@ -152,10 +129,10 @@ impl Scene {
 
     async fn speak(&mut self) {
         let who = self.rng.random_range(0..self.writers);
-        let rooms = self.rooms.private.len() + 1;
-        let room = match self.rng.random_range(0..rooms) {
+        let own = self.rooms.of(who);
+        let room = match self.rng.random_range(0..own.len() * self.private_share + 1) {
             0 => self.rooms.public,
-            private => self.rooms.private[private - 1],
+            private => own[(private - 1) / self.private_share],
         };
         self.spoken += 1;
         let length = self.rng.random_range(0..200);
@@ -444,56 +421,4 @@ fn keep(
     let (history, view) = client.records(complete);
     histories.push(history);
     views.push(view);
-}
-
-async fn enrol(dial: &Dial, name: &str, code: String) -> Result<Someone, ChaosError> {
-    let register = Register {
-        code,
-        name: name.to_owned(),
-        display_name: String::new(),
-        password: Password(PASSWORD.to_owned()),
-        device: "chaos".to_owned(),
-        ext: Extensions::NONE,
-    };
-    let flight = Flight::new(&hello("testkit", 0), &Entry::Register(register));
-    let connected = Link::connect(dial, flight)
-        .await
-        .map_err(|error| ChaosError::People(error.to_string()))?;
-    let token = connected.entered.token.clone();
-    let token = token.ok_or_else(|| ChaosError::People("no token was given".to_owned()))?;
-    Ok(Someone {
-        name: name.to_owned(),
-        user: connected.entered.user,
-        token,
-    })
-}
-
-/// One public and two private rooms, everybody in all of them.
-async fn furnish(dial: &Dial, people: &[Someone]) -> Result<Rooms, ChaosError> {
-    let enter = parlor_protocol::hello::Enter {
-        token: people[0].token.clone(),
-        ext: Extensions::NONE,
-    };
-    let flight = Flight::new(&hello("testkit", 0), &Entry::Token(enter));
-    let connected = Link::connect(dial, flight)
-        .await
-        .map_err(|error| ChaosError::People(error.to_string()))?;
-    let owner = Device::new(connected);
-    let mut made = Vec::new();
-    for (kind, name) in [
-        (RoomKind::PUBLIC, "square"),
-        (RoomKind::PRIVATE, "den"),
-        (RoomKind::PRIVATE, "vault"),
-    ] {
-        let room: RoomDone = owner.ask(&ask::create_room(kind, name)).await;
-        for person in &people[1..] {
-            owner.done(&ask::add(room.room, person.user)).await;
-        }
-        made.push(room.room);
-    }
-    owner.leave().await;
-    Ok(Rooms {
-        public: made[0],
-        private: made[1..].to_vec(),
-    })
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod limits;
 mod messages;
 mod newcomers;
+mod permissions;
 mod rooms;
 mod sessions;
 mod signals;

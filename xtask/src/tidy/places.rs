@@ -69,25 +69,25 @@ mod tests {
 
     #[test]
     fn absolute_paths_of_a_machine_are_found() {
-        assert_eq!(found("a.md", "see `/work/main/x`"), 1);
-        assert_eq!(found("run.sh", "OUT=/tmp/out"), 1);
-        assert_eq!(found("a.rs", "const A: &str = \"/root/x\";"), 1);
+        for folder in FOLDERS {
+            let path = format!("/{folder}/invented");
+            assert_eq!(found("a.md", &format!("see `{path}/x`")), 1);
+            assert_eq!(found("run.sh", &format!("OUT={path}")), 1);
+            assert_eq!(found("a.rs", &format!("const A: &str = {path:?};")), 1);
+        }
     }
 
     #[test]
     fn relative_paths_and_tests_are_free() {
-        assert_eq!(
-            found("a.md", "docs/work/x ../tmp/y ${HOME}/tmp/z http://h/work/"),
-            0
-        );
-        assert_eq!(found("a/tests/b.rs", "const A: &str = \"/tmp/x\";"), 0);
-        assert_eq!(
-            found(
-                "a.rs",
-                "#[cfg(test)]\nmod t {\nconst A: &str = \"/tmp/x\";\n}"
-            ),
-            0
-        );
+        for folder in FOLDERS {
+            let relative =
+                format!("docs/{folder}/x ../{folder}/y ${{HOME}}/{folder}/z http://h/{folder}/");
+            assert_eq!(found("a.md", &relative), 0);
+            let line = format!("const A: &str = \"/{folder}/invented\";");
+            assert_eq!(found("a/tests/b.rs", &line), 0);
+            let test = format!("#[cfg(test)]\nmod t {{\n{line}\n}}");
+            assert_eq!(found("a.rs", &test), 0);
+        }
     }
 
     #[test]
