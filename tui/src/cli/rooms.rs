@@ -1,16 +1,20 @@
 //! Rooms: list, make, invite into.
 
-use parlor_client_core::api::{ListingView, NewInvite, NewRoom, RoomKind, RoomView};
+use parlor_client_core::api::{
+    Core, ListingView, NewInvite, NewRoom, PageView, RoomKind, RoomView,
+};
 use parlor_client_core::text::{display_width, sanitize_line};
 use serde_json::json;
 
 use super::arguments::{Arguments, Create, Invite, Rooms};
 use super::failure::Failure;
-use super::output::line;
+use super::output::{line, say};
 use super::session::{self, Reach};
 
 /// Rooms asked for at once from the directory.
 const PAGE: u16 = 100;
+/// Pages of the directory at most: 10,000 rooms, as far as a name is looked for.
+const MAX_PAGES: usize = 100;
 /// Columns of the list's names at most.
 const NAME_COLUMNS: usize = 32;
 const HOUR_MS: u64 = 3_600_000;
@@ -22,17 +26,7 @@ pub(super) async fn list(given: &Arguments, rooms: &Rooms) -> Result<(), Failure
     };
     let core = session::enter(given, reach).await?;
     if rooms.all {
-        let mut after = String::new();
-        loop {
-            let page = core.directory(&after, PAGE).await?;
-            for room in &page.rows {
-                listing(given, room)?;
-            }
-            match page.rows.last() {
-                Some(last) if page.more => after.clone_from(&last.name),
-                _ => break,
-            }
-        }
+        directory(given, &core).await?;
     } else {
         for room in core.rooms() {
             own(given, &room)?;
@@ -40,6 +34,32 @@ pub(super) async fn list(given: &Arguments, rooms: &Rooms) -> Result<(), Failure
     }
     core.close().await;
     Ok(())
+}
+
+/// The directory, page by page, as far as it is bounded.
+async fn directory(given: &Arguments, core: &Core) -> Result<(), Failure> {
+    let mut after = String::new();
+    for _ in 0..MAX_PAGES {
+        let page = core.directory(&after, PAGE).await?;
+        for room in &page.rows {
+            listing(given, room)?;
+        }
+        match following(&after, &page) {
+            Some(next) => after = next,
+            None => return Ok(()),
+        }
+    }
+    say(&format!(
+        "There are more than these {} rooms: join the others by name or id.",
+        MAX_PAGES * usize::from(PAGE)
+    ));
+    Ok(())
+}
+
+/// The name to go on behind; `None` at the end, and where a server's answer does not move on.
+fn following(after: &str, page: &PageView<ListingView>) -> Option<String> {
+    let last = page.rows.last().filter(|_| page.more)?;
+    (last.name != after).then(|| last.name.clone())
 }
 
 fn own(given: &Arguments, room: &RoomView) -> Result<(), Failure> {
@@ -147,5 +167,34 @@ pub(super) async fn invite(given: &Arguments, invite: &Invite) -> Result<(), Fai
                 .to_string(),
         ),
         false => line(&made.link),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parlor_client_core::api::RoomId;
+
+    use super::*;
+
+    #[test]
+    fn the_directory_ends_at_its_end_and_where_it_does_not_move_on() {
+        let page = |names: &[&str], more| PageView {
+            rows: names.iter().map(|name| named(name)).collect(),
+            more,
+        };
+        assert_eq!(following("", &page(&["a", "b"], true)), Some("b".into()));
+        assert_eq!(following("b", &page(&["c"], false)), None);
+        assert_eq!(following("b", &page(&[], true)), None);
+        assert_eq!(following("b", &page(&["a", "b"], true)), None, "stuck");
+    }
+
+    fn named(name: &str) -> ListingView {
+        ListingView {
+            id: RoomId::new(),
+            name: name.to_owned(),
+            topic: String::new(),
+            members: 0,
+            joined: false,
+        }
     }
 }
