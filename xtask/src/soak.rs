@@ -40,6 +40,11 @@ const STEPS: &[Step] = &[
         arguments: "build --release -p parlor-server -p parlor-bench",
     },
     Step {
+        name: "terminal",
+        variables: &[("PARLOR_FIGURES_MESSAGES", "1000000")],
+        arguments: "nextest run --profile soak --release --success-output immediate -p parlor figures",
+    },
+    Step {
         name: "one-room",
         variables: &[],
         arguments: "run --release -p parlor-bench -- run one-room --targets",
