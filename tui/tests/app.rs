@@ -87,3 +87,39 @@ fn two_people_talk_while_the_server_restarts_under_them() {
         ]
     );
 }
+
+#[test]
+fn members_are_put_out_and_raised_and_a_text_comes_back_from_the_editor() {
+    let house = House::open();
+    let (ada, bruno) = (Person::new(), Person::new());
+    ada.join(house.owner_link(), "ada");
+    ada.run(&["create", "garden"]).done();
+    let link = house.here(ada.run(&["invite", "garden"]).done().trim());
+    bruno.join(&link, "bruno");
+
+    let editor = ada.script("printf 'written outside' > \"$1\"");
+    let sees = Terminal::open(&ada, 120, 32, &[], &[("EDITOR", &editor)]);
+    sees.shows("Connected");
+    go(&sees, "garden");
+    sees.shows("2 people");
+    say(&sees, "/role @bruno moderator");
+    sees.shows("bruno is a moderator here now");
+    sees.shows("bruno mod");
+    say(&sees, "/kick @ada");
+    sees.shows("/leave is how you go");
+    sees.keys(&["C-u"]);
+    say(&sees, "/kick @bruno");
+    sees.shows("bruno is out now");
+    sees.shows("1 person");
+    bruno
+        .run(&["send", "garden", "hello?"])
+        .failed(1, "join it first");
+
+    sees.write("half a ");
+    sees.keys(&["C-x", "C-e"]);
+    sees.shows("› written outside");
+    sees.keys(&["C-l", "Enter"]);
+    sees.waits("it is sent", |screen| screen.contains("Message #garden"));
+    let read = ada.run(&["tail", "garden", "--from", "1"]).done();
+    assert!(read.contains("ada: written outside"), "{read}");
+}

@@ -109,6 +109,10 @@ fn a_message_goes_from_a_pipe_to_a_pipe() {
 fn refusals(house: &House, ada: &Person) {
     ada.run(&["send", "nowhere", "hi"]).failed(1, "no room");
     ada.run(&["send", "garden", ""]).failed(1, "empty");
+    ada.pipe("a\0b", &["send", "garden"]).failed(1, "U+0000");
+    let long = "x".repeat(1 << 20);
+    ada.pipe(&format!("{long}yz"), &["send", "garden"])
+        .failed(1, "longer than 1 MB");
     ada.run(&["create", "garden"]).failed(1, "exists");
     let pin = "A".repeat(52);
     let login = |pin: &str, password: &str| -> Outcome {
@@ -147,6 +151,9 @@ fn what_cannot_be_sent_now_goes_out_later_once() {
     house.stop();
     ada.run(&["--timeout", "2", "send", "garden", "while it was away"])
         .failed(3, "is kept");
+    ada.run(&["--timeout", "1", "rooms"])
+        .failed(3, "parlor doctor");
+    ada.run(&["--timeout", "1", "logout"]).failed(1, "not sent");
     house.start();
     ada.run(&["send", "garden", "and back"]).done();
     let read = ada.run(&["tail", "garden", "--from", "1"]).done();
@@ -157,6 +164,104 @@ fn what_cannot_be_sent_now_goes_out_later_once() {
         .collect();
     assert_eq!(texts, ["while it was away", "and back"]);
     ada.run(&["logout"]).done();
+    ada.run(&["whoami"]).failed(4, "log in");
+}
+
+#[test]
+fn sessions_are_listed_and_ended_and_a_new_password_ends_the_others() {
+    let house = House::open();
+    let (ada, laptop, phone) = (Person::new(), Person::new(), Person::new());
+    ada.join(house.owner_link(), "ada");
+    let log_in = |person: &Person, password: &str| {
+        let (address, pin) = (house.address(), house.pin());
+        let typed = format!("login {address} --name ada --pin {pin} --password-stdin");
+        let arguments: Vec<&str> = typed.split(' ').collect();
+        person.pipe(&format!("{password}\n"), &arguments)
+    };
+    log_in(&laptop, PASSWORD).done();
+    let listed = || -> Vec<serde_json::Value> {
+        let lines = ada.run(&["sessions", "--json"]).done();
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        lines.collect()
+    };
+    let sessions = listed();
+    assert_eq!(sessions.len(), 2);
+    let id = |current: bool| {
+        let session = sessions
+            .iter()
+            .find(|session| session["current"] == current);
+        session.unwrap()["session"].as_str().unwrap().to_owned()
+    };
+    assert!(ada.run(&["sessions"]).done().contains("(this one)"));
+    ada.run(&["sessions", "revoke", "nonsense"])
+        .failed(2, "no session's id");
+    ada.run(&["sessions", "revoke", &id(true)])
+        .failed(1, "parlor logout");
+    ada.run(&["sessions", "revoke", &id(false)]).done();
+    ada.run(&["sessions", "revoke", &id(false)])
+        .failed(1, "no such session");
+    laptop.run(&["rooms"]).failed(4, "log in");
+    assert_eq!(listed().len(), 1);
+
+    log_in(&phone, PASSWORD).done();
+    let passwd = |lines: &str| ada.pipe(lines, &["passwd", "--password-stdin"]);
+    ada.run(&["passwd"]).failed(2, "--password-stdin");
+    passwd(&format!("{PASSWORD}\n")).failed(2, "ended before");
+    passwd("wrong\nlonger than before\n").failed(1, "old password is wrong");
+    passwd(&format!("{PASSWORD}\nshort\n")).failed(1, "8 to 256");
+    passwd(&format!("{PASSWORD}\nlonger than before\n")).done();
+    phone.run(&["rooms"]).failed(4, "log in");
+    assert!(ada.run(&["whoami"]).done().starts_with("ada"), "stays in");
+    log_in(&Person::new(), PASSWORD).failed(1, "wrong");
+    log_in(&Person::new(), "longer than before").done();
+}
+
+#[test]
+fn a_link_opens_rooms_for_whom_is_in_already_and_says_which() {
+    let (house, other) = (House::open(), House::open());
+    let (ada, bruno) = (Person::new(), Person::new());
+    ada.join(house.owner_link(), "ada");
+    let link = || house.here(ada.run(&["invite"]).done().trim());
+    bruno.join(&link(), "bruno");
+    ada.run(&["create", "den", "--private"]).done();
+    let den = house.here(ada.run(&["invite", "den"]).done().trim());
+    let came = bruno.run(&["join", &den]);
+    assert_eq!(came.err, "You are in den now.\n", "{came:?}");
+    bruno.run(&["join", &den]).done();
+    bruno
+        .run(&["join", other.owner_link()])
+        .failed(1, "another profile");
+    let nothing = bruno.run(&["join", &link()]);
+    assert!(nothing.err.contains("opens no room"), "{nothing:?}");
+}
+
+#[test]
+fn a_server_that_is_open_takes_people_without_a_link() {
+    let (mut house, other) = (House::open(), House::open());
+    let register = |address: &str, pin: &str| {
+        let typed = format!("register {address} --name carl --pin {pin} --password-stdin");
+        let arguments: Vec<&str> = typed.split(' ').collect();
+        Person::new().pipe(&format!("{PASSWORD}\n"), &arguments)
+    };
+    register(&house.address(), &house.pin()).failed(1, "by join link only");
+    house.stop();
+    house.open = true;
+    house.start();
+    register(&house.address(), &other.pin()).failed(6, "another key");
+    register(&house.address(), &house.pin()).done();
+}
+
+#[test]
+fn what_is_wrong_on_this_machine_is_told_apart_from_a_refusal() {
+    let house = House::open();
+    let ada = Person::new();
+    ada.join(house.owner_link(), "ada");
+    let account = ada.home().join(".local/share/parlor/default/account.json");
+    std::fs::write(&account, "{").unwrap();
+    ada.run(&["whoami"]).failed(5, "mend it, or remove it");
+    std::fs::remove_file(&account).unwrap();
     ada.run(&["whoami"]).failed(4, "log in");
 }
 

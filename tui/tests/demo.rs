@@ -55,3 +55,17 @@ fn in_a_terminal_it_is_the_app_and_leaves_nothing_behind() {
     let left: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn the_readme_shows_the_screens_that_are_kept() {
+    let readme = include_str!("../../README.md");
+    for screen in [
+        include_str!("../../docs/screens/80x24.txt"),
+        include_str!("../../docs/screens/120x32.txt"),
+    ] {
+        assert!(
+            readme.contains(screen),
+            "README.md shows another:\n{screen}"
+        );
+    }
+}

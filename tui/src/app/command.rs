@@ -1,6 +1,6 @@
 //! What a line of the composer means: words, or a command behind a slash.
 
-use parlor_client_core::api::JoinLink;
+use parlor_client_core::api::{JoinLink, Role};
 
 /// A line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +26,18 @@ pub(crate) enum Command {
         person: String,
         text: Option<String>,
     },
-    Topic(String),
+    /// Another topic, none when empty; `None`: the one it has, told.
+    Topic(Option<String>),
     /// A member brought in, or a join link made.
     Invite(Option<String>),
+    /// A member put out.
+    Kick(String),
+    Role {
+        person: String,
+        role: Role,
+    },
+    /// The room silenced on this device, or heard again.
+    Mute,
     Members,
     Help,
     Quit,
@@ -41,7 +50,7 @@ pub(crate) struct Usage {
     pub(crate) does: &'static str,
 }
 
-pub(crate) const COMMANDS: [Usage; 11] = [
+pub(crate) const COMMANDS: [Usage; 14] = [
     Usage::new(
         "/join",
         "ROOM or LINK",
@@ -51,16 +60,34 @@ pub(crate) const COMMANDS: [Usage; 11] = [
     Usage::new("/leave", "", "leave this room"),
     Usage::new("/msg", "PERSON [TEXT]", "talk to one person"),
     Usage::new("/me", "TEXT", "say what you do"),
-    Usage::new("/topic", "TEXT", "say what this room is about"),
+    Usage::new(
+        "/topic",
+        "[TEXT]",
+        "say what this room is about; - for none",
+    ),
     Usage::new(
         "/invite",
         "[PERSON]",
         "bring somebody in, or make a join link",
     ),
+    Usage::new("/kick", "PERSON", "put somebody out of this room"),
+    Usage::new(
+        "/role",
+        "PERSON ROLE",
+        "make a member owner, moderator or member",
+    ),
     Usage::new("/members", "", "show who is here"),
+    Usage::new("/mute", "", "silence this room here, or end that"),
     Usage::new("/help", "", "this page"),
     Usage::new("/quit", "", "leave Parlor"),
     Usage::new("//", "TEXT", "a message that begins with a slash"),
+];
+
+/// Roles by the names that people give them.
+pub(crate) const ROLES: [(&str, Role); 3] = [
+    ("owner", Role::Owner),
+    ("moderator", Role::Moderator),
+    ("member", Role::Member),
 ];
 
 impl Usage {
@@ -90,10 +117,13 @@ pub(crate) fn understand(typed: &str) -> Meaning {
         "create" => create(argument),
         "leave" => alone(name, argument, Command::Leave),
         "msg" => message(argument),
-        "topic" => Meaning::Do(Command::Topic(argument.to_owned())),
+        "topic" => Meaning::Do(Command::Topic(topic(argument))),
         "invite" => Meaning::Do(Command::Invite(
             (!argument.is_empty()).then(|| person(argument)),
         )),
+        "kick" => kick(argument),
+        "role" => role(argument),
+        "mute" => alone(name, argument, Command::Mute),
         "members" => alone(name, argument, Command::Members),
         "help" => alone(name, argument, Command::Help),
         "quit" => alone(name, argument, Command::Quit),
@@ -112,7 +142,9 @@ fn alone(name: &str, argument: &str, command: Command) -> Meaning {
 
 fn join(argument: &str) -> Meaning {
     if argument.contains("://") {
-        return match argument.parse() {
+        // One that was copied off a narrow terminal is broken into lines.
+        let link: String = argument.split_whitespace().collect();
+        return match link.parse() {
             Ok(link) => Meaning::Do(Command::JoinLink(link)),
             Err(error) => wrong(&error.to_string()),
         };
@@ -147,6 +179,39 @@ fn message(argument: &str) -> Meaning {
             person,
             text: (!text.trim().is_empty()).then(|| text.trim().to_owned()),
         }),
+    }
+}
+
+fn topic(argument: &str) -> Option<String> {
+    match argument {
+        "" => None,
+        "-" => Some(String::new()),
+        text => Some(text.to_owned()),
+    }
+}
+
+fn kick(argument: &str) -> Meaning {
+    match person(argument) {
+        name if name.is_empty() => wrong("/kick needs a member: /kick @ada"),
+        name if name.contains(char::is_whitespace) => {
+            wrong("/kick takes one member and nothing else: /kick @ada")
+        }
+        name => Meaning::Do(Command::Kick(name)),
+    }
+}
+
+fn role(argument: &str) -> Meaning {
+    let (name, written) = argument
+        .split_once(char::is_whitespace)
+        .unwrap_or((argument, ""));
+    let person = person(name);
+    let named = ROLES.iter().find(|(name, _)| *name == written.trim());
+    match named {
+        Some((_, role)) if !person.is_empty() => Meaning::Do(Command::Role {
+            person,
+            role: *role,
+        }),
+        _ => wrong("/role needs a member and owner, moderator or member: /role @ada moderator"),
     }
 }
 
@@ -195,7 +260,22 @@ mod tests {
             command("/create den private"),
             Command::Create { name, private }
         );
-        assert_eq!(command("/topic"), Command::Topic(String::new()));
+        assert_eq!(command("/topic"), Command::Topic(None));
+        assert_eq!(command("/topic -"), Command::Topic(Some(String::new())));
+        let topic = Some("roof  and yard".to_owned());
+        assert_eq!(command("/topic roof  and yard"), Command::Topic(topic));
+        assert_eq!(command("/kick @bo"), Command::Kick("bo".into()));
+        let (person, role) = ("bo".to_owned(), Role::Moderator);
+        let expected = Command::Role { person, role };
+        assert_eq!(command("/role @bo  moderator"), expected);
+    }
+
+    #[test]
+    fn a_link_broken_by_a_terminal_is_whole_again() {
+        let pin = "A".repeat(52);
+        let broken = format!("/join parlor://chat.example.org/\nj/CODE.\n  {pin}");
+        let whole = format!("parlor://chat.example.org/j/CODE.{pin}");
+        assert_eq!(command(&broken), Command::JoinLink(whole.parse().unwrap()));
     }
 
     #[test]
@@ -208,6 +288,14 @@ mod tests {
             "/me",
             "/quit now",
             "/create",
+            "/kick",
+            "/kick @",
+            "/kick bo now",
+            "/role",
+            "/role @bo",
+            "/role @bo king",
+            "/role moderator",
+            "/mute all",
             "/",
         ] {
             assert!(matches!(understand(typed), Meaning::Wrong(_)), "{typed:?}");

@@ -83,7 +83,13 @@ impl Entrance {
     fn key(&mut self, key: &crossterm::event::KeyEvent, name: &str, stage: &mut Stage<'_>) {
         match name {
             "enter" if self.form.is_last() => self.submit(stage),
-            "enter" | "tab" | "down" => self.form.step(1),
+            "enter" => {
+                self.error = self.form.mistake();
+                if self.error.is_none() {
+                    self.form.step(1);
+                }
+            }
+            "tab" | "down" => self.form.step(1),
             "S-tab" | "up" => self.form.step(-1),
             "C-t" => {
                 self.form = Form::new(self.form.way.other());
@@ -115,10 +121,7 @@ impl Layer for Entrance {
     fn input(&mut self, input: &Input, stage: &mut Stage<'_>) -> Answer {
         match (input, &self.state) {
             (Input::Paste(text), State::Filling) => {
-                // A line copied with its end is still one line.
-                self.form
-                    .text()
-                    .insert(text.lines().next().unwrap_or("").trim());
+                self.form.paste(text);
             }
             (Input::Key(key), state) => {
                 let name = chord(key);

@@ -1,6 +1,7 @@
 //! `?`: what the keys and commands do.
 
-use parlor_client_core::text::display_width;
+use std::cell::Cell;
+
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
@@ -49,7 +50,7 @@ const PAGES: [(&str, &[(&str, &str)]); 4] = [
             ("h, l", "rooms, members"),
             ("m", "show or hide the members"),
             ("o", "load the rest of a long message"),
-            ("r, x", "send a refused message again, take it back"),
+            ("r, x", "retry a refused message, take it back"),
             ("i, Enter", "write"),
         ],
     ),
@@ -59,6 +60,8 @@ const PAGES: [(&str, &[(&str, &str)]); 4] = [
 #[derive(Default)]
 pub(crate) struct Help {
     scroll: usize,
+    /// How far it can be scrolled, as of the last draw.
+    most: Cell<usize>,
 }
 
 impl Layer for Help {
@@ -72,10 +75,15 @@ impl Layer for Help {
             "pagedown" | " " => self.scroll += 10,
             "pageup" => self.scroll = self.scroll.saturating_sub(10),
             "g" | "home" => self.scroll = 0,
+            "G" | "end" => self.scroll = usize::MAX,
+            "esc" | "q" | "?" | "enter" => return Answer::Close,
             "C-c" | "C-l" => return Answer::Ignored,
-            _ => return Answer::Close,
+            // F1, which opened it.
+            "other" => return Answer::Close,
+            // Letters typed by mistake are nobody's message.
+            _ => {}
         }
-        self.scroll = self.scroll.min(lines().len().saturating_sub(1));
+        self.scroll = self.scroll.min(self.most.get());
         Answer::Consumed
     }
 
@@ -90,6 +98,7 @@ impl Layer for Help {
             canvas,
         );
         let most = lines.len().saturating_sub(inside.height.into());
+        self.most.set(most);
         let shown = lines.iter().skip(self.scroll.min(most));
         for (y, (keys, does)) in (inside.y..inside.bottom()).zip(shown) {
             let bold = Style::new().add_modifier(Modifier::BOLD);
@@ -124,10 +133,30 @@ fn lines() -> Vec<(String, Option<String>)> {
         let typed = format!("{} {}", command.name, command.arguments);
         (typed.trim_end().to_owned(), Some(command.does.to_owned()))
     }));
-    debug_assert!(
-        lines
-            .iter()
-            .all(|(keys, _)| display_width(keys) < COLUMNS.into())
-    );
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use parlor_client_core::text::display_width;
+
+    use super::*;
+
+    #[test]
+    fn every_line_fits() {
+        // A border and a blank at each side.
+        let room = usize::from(COLUMNS) - 4;
+        for (keys, does) in lines() {
+            let taken = match &does {
+                Some(does) => {
+                    display_width(&keys).max(usize::from(KEYS) - 1) + 1 + display_width(does)
+                }
+                None => display_width(&keys),
+            };
+            assert!(
+                taken <= room,
+                "{keys} {does:?} takes {taken} of {room} columns"
+            );
+        }
+    }
 }

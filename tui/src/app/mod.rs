@@ -12,6 +12,7 @@ mod entrance;
 mod help;
 mod layer;
 mod members;
+mod membership;
 mod outside;
 mod panes;
 mod perform;

@@ -33,8 +33,8 @@ pub(crate) struct Wants {
     pub(crate) members: bool,
     /// Rows of the composer's text.
     pub(crate) composer: usize,
-    /// Rows of the notice.
-    pub(crate) notice: bool,
+    /// Rows of the notice; 0: there is none.
+    pub(crate) notice: usize,
 }
 
 impl Panes {
@@ -43,7 +43,10 @@ impl Panes {
         let composer = u16::try_from(wants.composer)
             .unwrap_or(u16::MAX)
             .clamp(1, most);
-        let below = composer + 1 + u16::from(wants.notice);
+        // It may not push the talk off a small screen.
+        let notice = u16::try_from(wants.notice).unwrap_or(u16::MAX);
+        let notice = notice.min((area.height / 4).max(1));
+        let below = composer + 1 + notice;
         let main = Rect {
             height: area.height.saturating_sub(below),
             ..area
@@ -67,7 +70,7 @@ impl Panes {
                 ..middle
             },
             members,
-            notice: wants.notice.then(|| line(below, 1)),
+            notice: (notice > 0).then(|| line(below, notice)),
             state: line(composer + 1, 1),
             composer: line(composer, composer),
         }
@@ -129,7 +132,7 @@ mod tests {
                         focus,
                         members,
                         composer: 30,
-                        notice: true,
+                        notice: usize::from(width),
                     };
                     let panes = Panes::new(area, wants);
                     let all = [

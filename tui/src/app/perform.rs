@@ -1,7 +1,7 @@
 //! What layers asked for, done: at once where memory is enough, else by a task.
 
 use parlor_client_core::api::{
-    Core, Delivery, EnterError, MessageId, NewInvite, NewRoom, RoomId, RoomKind, SignUp,
+    Core, Delivery, EnterError, MessageId, NewRoom, RoomId, RoomKind, SignUp,
 };
 
 use super::action::{Action, Entry, Overlay, Scroll};
@@ -9,15 +9,16 @@ use super::command::Command;
 use super::entrance::Entrance;
 use super::help::Help;
 use super::layer::Entered;
+use super::membership;
 use super::post::Post;
 use super::switcher::Switcher;
 use super::views::Notice;
 use super::{App, Done, Wish};
 use crate::arrival::listed;
-use crate::enter;
+use crate::enter::{self, As};
 
 /// What to tell the person when something is done, if anything.
-type Told = Result<Option<String>, String>;
+pub(super) type Told = Result<Option<String>, String>;
 
 impl App {
     pub(super) fn perform(&mut self, action: Action) {
@@ -152,14 +153,37 @@ impl App {
                 core.leave_room(room).await.map_err(text)?;
                 Ok(None)
             }),
-            (Command::Topic(topic), Some(room)) => self.tell(move |core| async move {
+            (Command::Topic(None), Some(room)) => self.views.notice = self.topic(room),
+            (Command::Topic(Some(topic)), Some(room)) => self.tell(move |core| async move {
                 core.set_topic(room, &topic).await.map_err(text)?;
                 Ok(None)
             }),
-            (Command::Invite(person), Some(room)) => {
-                self.tell(move |core| async move { invite(&core, room, person).await });
+            (Command::Invite(None), Some(room)) => {
+                self.tell(move |core| async move { membership::link(&core, room).await });
+            }
+            (Command::Invite(Some(name)), Some(room)) => {
+                self.tell(move |core| async move { membership::add(&core, room, &name).await });
+            }
+            (Command::Kick(name), Some(room)) => {
+                self.tell(move |core| async move { membership::remove(&core, room, &name).await });
+            }
+            (Command::Role { person, role }, Some(room)) => {
+                self.tell(move |core| async move {
+                    membership::set_role(&core, room, &person, role).await
+                });
+            }
+            (Command::Mute, Some(room)) => {
+                self.tell(move |core| async move { mute(&core, room).await });
             }
         }
+    }
+
+    fn topic(&self, room: RoomId) -> Option<Notice> {
+        let room = self.core.room(room)?;
+        Some(Notice::good(match room.topic.as_str() {
+            "" => "This room has no topic: /topic TEXT gives it one.".to_owned(),
+            topic => format!("{topic}  (/topic TEXT gives another, /topic - none)"),
+        }))
     }
 
     /// Does something and tells what came of it.
@@ -278,7 +302,10 @@ async fn come_in(core: &Core, entry: Entry) -> Entered {
             key,
             name,
             password,
-        } => enter::log_in(core, &server, key, &name, &password).await,
+        } => {
+            let (name, password) = (&*name, &*password);
+            enter::enter(core, &server, key, &As::Known { name, password }).await
+        }
     };
     match entered {
         Ok(_) => Entered::In,
@@ -287,29 +314,16 @@ async fn come_in(core: &Core, entry: Entry) -> Entered {
     }
 }
 
-async fn invite(core: &Core, room: RoomId, person: Option<String>) -> Told {
-    let Some(name) = person else {
-        let made = core
-            .create_invite(NewInvite {
-                rooms: vec![room],
-                uses: 1,
-                life_ms: 0,
-            })
-            .await;
-        let link = made.map_err(text)?.link;
-        return Ok(Some(format!("For one person: {link}")));
-    };
-    let found = core
-        .find_people(std::slice::from_ref(&name))
-        .await
-        .map_err(text)?;
-    let Some(person) = found.first() else {
-        return Err(format!("there is nobody called {name} here"));
-    };
-    core.add_member(room, person.user).await.map_err(text)?;
-    Ok(Some(format!("{} is in now.", person.display_name)))
+/// Silences a room on this device, or ends that.
+async fn mute(core: &Core, room: RoomId) -> Told {
+    let muted = !core.room(room).is_some_and(|room| room.muted);
+    core.set_muted(room, muted).await.map_err(text)?;
+    Ok(Some(match muted {
+        true => "This room is silent on this device now; /mute again ends that.".to_owned(),
+        false => "This room is heard again.".to_owned(),
+    }))
 }
 
-fn text(error: impl std::error::Error) -> String {
+pub(super) fn text(error: impl std::error::Error) -> String {
     error.to_string()
 }

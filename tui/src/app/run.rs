@@ -77,7 +77,7 @@ impl Loop {
                 None => {}
                 Some(Wish::Quit) => return Ok(()),
                 Some(Wish::Redraw) => {
-                    self.screen.terminal.clear()?;
+                    self.screen.redraw()?;
                     self.app.dirty = true;
                 }
                 Some(wish) => {

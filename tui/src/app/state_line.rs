@@ -1,12 +1,13 @@
 //! The line above the composer: how the link is, who types, and the keys that matter now.
 
 use parlor_client_core::api::{AccountView, LinkState, LinkView, PersonView};
-use parlor_client_core::text::{display_width, sanitize_line};
+use parlor_client_core::text::{Span, display_width, safe, sanitize_line, wrap};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::layer::Canvas;
 use super::talk::Focus;
+use super::views::Notice;
 use crate::theme::Token;
 
 /// A dot's meaning and at most four words.
@@ -39,10 +40,10 @@ fn online(link: &LinkView) -> String {
 /// Keys that matter, most telling first: those that do not fit are left out from the end.
 fn keys(focus: Focus) -> &'static [&'static str] {
     match focus {
-        Focus::Composer => &["Ctrl-K rooms", "Tab panes", "Esc read", "F1 help"],
-        Focus::Timeline => &["i write", "j/k scroll", "G newest", "? help"],
-        Focus::Rooms => &["Enter open", "j/k move", "n unread", "? help"],
-        Focus::Members => &["Esc back", "j/k scroll", "? help"],
+        Focus::Composer => &["Ctrl-K rooms", "F1 help", "Esc read", "Tab panes"],
+        Focus::Timeline => &["i write", "? help", "j/k scroll", "G newest"],
+        Focus::Rooms => &["Enter open", "? help", "j/k move", "n unread"],
+        Focus::Members => &["Esc back", "? help", "j/k scroll"],
     }
 }
 
@@ -95,7 +96,18 @@ pub(crate) fn typing(people: &[PersonView]) -> String {
     }
 }
 
-/// The line between the room and the state line: something to tell, once.
+/// Rows of a notice at most: a join link takes two of eighty columns.
+const NOTICE_LINES: usize = 4;
+
+/// What a notice says, as rows of a terminal so wide.
+pub(crate) fn notice_lines(notice: &Notice, width: u16) -> Vec<String> {
+    let text = safe(&notice.text).replace('\n', " ");
+    let lines = wrap(&[Span::plain(text)], width.saturating_sub(2).into());
+    let lines = lines.iter().take(NOTICE_LINES).map(|line| line.plain());
+    lines.collect()
+}
+
+/// The rows between the room and the state line: something to tell, once.
 pub(crate) fn draw_notice(area: Rect, canvas: &mut Canvas<'_>) {
     let views = canvas.views;
     let Some(notice) = &views.notice else { return };
@@ -103,7 +115,8 @@ pub(crate) fn draw_notice(area: Rect, canvas: &mut Canvas<'_>) {
         true => canvas.theme.style(Token::Bad),
         false => Style::new(),
     };
-    let width = area.width.saturating_sub(2);
-    let text = sanitize_line(&notice.text, width.into());
-    canvas.text(area.x + 1, area.y, width, &text, style);
+    let lines = notice_lines(notice, area.width);
+    for (y, text) in (area.y..area.bottom()).zip(lines) {
+        canvas.text(area.x + 1, y, area.width.saturating_sub(2), &text, style);
+    }
 }

@@ -12,6 +12,7 @@ use ratatui::layout::Rect;
 use super::composer::Composer;
 use super::panes::{MEMBERS_FROM, Panes, Wants};
 use super::rooms::RoomList;
+use super::state_line;
 use super::views::Views;
 
 /// Columns of the composer's prompt.
@@ -46,7 +47,9 @@ impl Talk {
             focus: self.focus,
             members: self.members_shown() && views.open.is_some(),
             composer: self.composer.height(width),
-            notice: views.notice.is_some(),
+            notice: views.notice.as_ref().map_or(0, |notice| {
+                state_line::notice_lines(notice, self.area.width).len()
+            }),
         };
         Panes::new(self.area, wants)
     }

@@ -14,6 +14,7 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 /// The terminal while the app has it. Dropped, it is as it was before.
 pub(super) struct Screen {
@@ -39,8 +40,15 @@ impl Screen {
         give_back();
         let result = to();
         take()?;
-        self.terminal.clear()?;
+        self.redraw()?;
         Ok(result)
+    }
+
+    /// Empties the screen; the next draw sends every cell. `Terminal::clear` would ask the terminal
+    /// where the cursor is, and the answer comes by the stream of keys, which is not ours here.
+    pub(super) fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     pub(super) fn ring(&mut self) -> io::Result<()> {

@@ -12,8 +12,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done; of `send`: the server has the message
   1  refused: by the server, or because it cannot be done
-  2  the command line is wrong
-  3  the server cannot be reached, or did not answer in time
+  2  the command line or its input is wrong
+  3  the server cannot be reached, is busy, or did not answer in time: try again later
   4  nobody is logged in, or the session has ended
   5  something on this machine: files, disk, terminal
   6  the server's key is not the one agreed on, or not known yet
@@ -67,10 +67,16 @@ pub(crate) enum Command {
     Join(Join),
     /// Log in with an account you have
     Login(Login),
+    /// Make an account on a server that is open to all, without a link
+    Register(Register),
     /// End this profile's session and remove its token and messages from this machine
     Logout(Logout),
     /// Say whose profile this is
     Whoami,
+    /// List where you are logged in, or end one of these sessions
+    Sessions(Sessions),
+    /// Change your password; all your other sessions end with it
+    Passwd(Passwd),
     /// List your rooms
     Rooms(Rooms),
     /// Make a room
@@ -99,6 +105,13 @@ pub(crate) enum Command {
 pub(crate) struct Join {
     /// parlor://HOST:PORT/j/CODE.PIN, or - to read it from standard input
     pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) account: NewAccount,
+}
+
+/// An account that is to be made.
+#[derive(Debug, Args)]
+pub(crate) struct NewAccount {
     /// The name others will know you by; asked for in a terminal
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -110,20 +123,35 @@ pub(crate) struct Join {
     pub(crate) password_stdin: bool,
 }
 
+/// A server and its key.
 #[derive(Debug, Args)]
-pub(crate) struct Login {
+pub(crate) struct Place {
     /// HOST[:PORT] of the server
     #[arg(value_name = "HOST")]
     pub(crate) server: String,
-    /// Your name; asked for in a terminal
-    #[arg(long)]
-    pub(crate) name: Option<String>,
     /// The fingerprint of the server's key, as its operator tells it
     #[arg(long)]
     pub(crate) pin: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) server: Place,
+    /// Your name; asked for in a terminal
+    #[arg(long)]
+    pub(crate) name: Option<String>,
     /// Read the password from standard input, one line
     #[arg(long)]
     pub(crate) password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    #[command(flatten)]
+    pub(crate) server: Place,
+    #[command(flatten)]
+    pub(crate) account: NewAccount,
 }
 
 #[derive(Debug, Args)]
@@ -131,6 +159,30 @@ pub(crate) struct Logout {
     /// Also when messages are not sent yet: they are lost
     #[arg(long)]
     pub(crate) even_unsent: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Sessions {
+    #[command(subcommand)]
+    pub(crate) act: Option<OnSession>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OnSession {
+    /// End a session: the device it was made on is logged out
+    Revoke {
+        /// As `parlor sessions` shows it
+        #[arg(value_name = "ID")]
+        session: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Passwd {
+    /// Read two lines of standard input: the password you have, then the new one
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
 }
 
 #[derive(Debug, Args)]

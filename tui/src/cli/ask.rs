@@ -23,19 +23,37 @@ pub(super) fn password(from_stdin: bool, new: bool) -> Result<String, Failure> {
     if from_stdin {
         return stdin_line();
     }
+    match new {
+        true => new_password("Password: "),
+        false => hidden("Password: "),
+    }
+}
+
+/// The password one has and the one that follows it: both asked for, or two lines of standard input.
+pub(super) fn passwords(from_stdin: bool) -> Result<(String, String), Failure> {
+    if from_stdin {
+        return Ok((stdin_line()?, stdin_line()?));
+    }
+    let old = hidden("The password you have: ")?;
+    Ok((old, new_password("New password: ")?))
+}
+
+/// Typed twice, so that a slip does not lock anybody out.
+fn new_password(prompt: &str) -> Result<String, Failure> {
+    let password = hidden(prompt)?;
+    if hidden("Again: ")? != password {
+        return Err(Failure::usage("the two passwords differ: nothing was done"));
+    }
+    Ok(password)
+}
+
+fn hidden(prompt: &str) -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(
             "there is no terminal to ask for a password: give --password-stdin",
         ));
     }
-    let asked = |prompt| {
-        rpassword::prompt_password(prompt).map_err(|error| Failure::local("terminal", error))
-    };
-    let password = asked("Password: ")?;
-    if new && asked("Again: ")? != password {
-        return Err(Failure::usage("the two passwords differ: nothing was done"));
-    }
-    Ok(password)
+    rpassword::prompt_password(prompt).map_err(|error| Failure::local("terminal", error))
 }
 
 /// The next line of standard input, without its end.

@@ -213,12 +213,17 @@ fn compare(given: &Arguments, agreed: Option<Pin>, found: Pin) -> Result<(), Fai
 
 fn clock(given: &Arguments, ahead_ms: i64) -> Result<(), Failure> {
     const WARN_MS: u64 = 60_000;
+    let good = ahead_ms.unsigned_abs() < WARN_MS;
     let seconds = ahead_ms.unsigned_abs() / 1000;
-    let text = match ahead_ms {
-        0.. => format!("the server's clock is {seconds} s ahead of this machine's"),
-        _ => format!("the server's clock is {seconds} s behind this machine's"),
+    let side = if ahead_ms < 0 { "behind" } else { "ahead of" };
+    let text = match (good, seconds) {
+        (_, 0) => "the server's clock agrees with this machine's".to_owned(),
+        (true, _) => format!("the server's clock is {seconds} s {side} this machine's"),
+        (false, _) => format!(
+            "the server's clock is {seconds} s {side} this machine's: set right the one that is wrong"
+        ),
     };
-    tell(given, "clock", ahead_ms.unsigned_abs() < WARN_MS, &text)
+    tell(given, "clock", good, &text)
 }
 
 fn tell(given: &Arguments, step: &str, good: bool, text: &str) -> Result<(), Failure> {

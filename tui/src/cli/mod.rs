@@ -12,6 +12,7 @@ mod read;
 mod rooms;
 mod send;
 mod session;
+mod sessions;
 
 #[cfg(test)]
 mod tests;
@@ -57,8 +58,11 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         None => open_app(given).await,
         Some(Command::Join(join)) => account::join(given, join).await,
         Some(Command::Login(login)) => account::log_in(given, login).await,
+        Some(Command::Register(register)) => account::register(given, register).await,
         Some(Command::Logout(logout)) => account::log_out(given, logout).await,
         Some(Command::Whoami) => account::whoami(given).await,
+        Some(Command::Sessions(sessions)) => sessions::sessions(given, sessions).await,
+        Some(Command::Passwd(passwd)) => account::passwd(given, passwd).await,
         Some(Command::Rooms(rooms)) => rooms::list(given, rooms).await,
         Some(Command::Create(create)) => rooms::create(given, create).await,
         Some(Command::Invite(invite)) => rooms::invite(given, invite).await,

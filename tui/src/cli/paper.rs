@@ -1,6 +1,6 @@
 //! What is made from the command line's own description: completions and the manual page.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::arguments::Arguments;
@@ -29,24 +29,38 @@ pub(super) fn manual_page() -> std::io::Result<Vec<u8>> {
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
     for subcommand in command.get_subcommands() {
-        let name = subcommand.get_name();
-        if name == "help" {
-            continue;
-        }
-        page.extend(format!(".SH \"PARLOR {}\"\n", name.to_uppercase()).bytes());
-        let man = clap_mangen::Man::new(subcommand.clone());
-        let mut part = Vec::new();
-        man.render_synopsis_section(&mut part)?;
-        man.render_description_section(&mut part)?;
-        man.render_options_section(&mut part)?;
-        // Sections of the command are subsections of this page.
-        page.extend(
-            String::from_utf8_lossy(&part)
-                .replace("\n.SH ", "\n.SS ")
-                .bytes(),
-        );
+        section(subcommand, &mut page)?;
     }
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
     Ok(page)
+}
+
+/// A command, then those below it. Options of the program stand at the top, once.
+fn section(command: &Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+    if command.get_name() == "help" {
+        return Ok(());
+    }
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let heading = name.replace('-', " ").to_uppercase();
+    page.extend(format!(".SH \"{heading}\"\n").bytes());
+    let own = command.clone().mut_args(|argument| {
+        let hidden = argument.is_global_set();
+        argument.hide(hidden)
+    });
+    let man = clap_mangen::Man::new(own);
+    let mut part = Vec::new();
+    man.render_synopsis_section(&mut part)?;
+    man.render_description_section(&mut part)?;
+    man.render_options_section(&mut part)?;
+    // Sections of the command are subsections of this page.
+    page.extend(
+        String::from_utf8_lossy(&part)
+            .replace("\n.SH ", "\n.SS ")
+            .bytes(),
+    );
+    for below in command.get_subcommands() {
+        section(below, page)?;
+    }
+    Ok(())
 }

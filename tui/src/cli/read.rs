@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parlor_client_core::api::{Change, Changes, Core, MessageId, MessageView};
 use parlor_client_core::text::{safe, sanitize_line};
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use super::arguments::{Arguments, Tail};
 use super::failure::Failure;
-use super::output::line;
+use super::output::{line, minute, utc};
 use super::session::{self, Reach};
 
 /// Messages printed when nobody says how many.
@@ -67,6 +66,10 @@ impl Names {
             core.person(message.author)
                 .map(|person| person.display_name)
         };
+        // Of oneself the account tells, also where nobody can be asked.
+        if let (true, Ok(me)) = (message.own, self.core.whoami()) {
+            return me.display_name;
+        }
         let asked = async {
             loop {
                 if let Some(name) = known(&self.core) {
@@ -89,11 +92,7 @@ impl Names {
 /// `2026-11-21 10:42  Ada: text`, further lines indented; nothing in it moves the cursor.
 fn as_line(message: &MessageView, name: &str, zone: &TimeZone) -> String {
     let name = sanitize_line(name, NAME_COLUMNS);
-    let at = at(message.at_ms).map_or_else(String::new, |at| {
-        at.to_zoned(zone.clone())
-            .strftime("%Y-%m-%d %H:%M")
-            .to_string()
-    });
+    let at = minute(message.at_ms, zone);
     let text = match message.deleted {
         true => "(deleted)".into(),
         false => safe(&message.text),
@@ -110,15 +109,11 @@ fn as_json(message: &MessageView, name: &str) -> serde_json::Value {
     json!({
         "room": message.room.to_string(),
         "seq": seq,
-        "at": at(message.at_ms).map(|at| at.to_string()),
+        "at": utc(message.at_ms),
         "author": name,
         "author_id": message.author.to_string(),
         "text": message.text,
         "edited": message.edited,
         "deleted": message.deleted,
     })
-}
-
-fn at(at_ms: u64) -> Option<Timestamp> {
-    Timestamp::from_millisecond(i64::try_from(at_ms).ok()?).ok()
 }

@@ -6,12 +6,12 @@ use parlor_client_core::api::{Core, PostError, RoomId, SentView};
 use serde_json::json;
 
 use super::arguments::{Arguments, Send};
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use super::output::line;
 use super::session::{self, Reach};
 use crate::arrival::listed;
 
-/// Longest message, bytes: what is more is read no further, and refused by its length.
+/// Longest message, bytes. One more may be the line break at its end; then no more is read.
 const TEXT_BYTES: u64 = parlor_protocol::limit::TEXT_BYTES as u64;
 
 pub(super) async fn send(given: &Arguments, send: &Send) -> Result<(), Failure> {
@@ -52,7 +52,7 @@ async fn deliver(
                 "{}; the message is kept and goes out by itself when this profile is online again",
                 why.text
             );
-            Err(Failure::unreachable("unsent", text))
+            Err(Failure::unreachable("kept", text))
         }
     }
 }
@@ -74,6 +74,13 @@ fn text(given: Option<&str>) -> Result<String, Failure> {
         .take(TEXT_BYTES + 2)
         .read_to_end(&mut bytes);
     read.map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+    if bytes.len() as u64 == TEXT_BYTES + 2 {
+        return Err(Failure {
+            exit: Exit::Refused,
+            code: "text_too_long",
+            text: "the message is longer than 1 MB: send it in parts or as a file".to_owned(),
+        });
+    }
     let mut text = String::from_utf8(bytes)
         .map_err(|_| Failure::usage("standard input is not UTF-8 text: convert it first"))?;
     if text.ends_with('\n') {

@@ -68,7 +68,10 @@ pub(super) fn unreachable(core: &Core, given: &Arguments) -> Failure {
         LinkState::Stopped { why, help } if help.is_empty() => why,
         LinkState::Stopped { why, help } => format!("{why}; {help}"),
         LinkState::Waiting { why, .. } => why,
-        _ => format!("the server did not answer within {} s", given.timeout),
+        _ => format!(
+            "the server did not answer within {} s; `parlor doctor` looks why",
+            given.timeout
+        ),
     };
     Failure::unreachable("unreachable", why)
 }

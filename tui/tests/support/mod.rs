@@ -6,12 +6,15 @@
     reason = "a test that unwraps fails with the place and the error"
 )]
 
+pub(crate) mod pty;
+pub(crate) mod room;
+
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use parlor_server::config::Config;
+use parlor_server::config::{Config, Registration};
 use parlor_server::server::{Server, start};
 use parlor_testkit::port::FreePort;
 use tempfile::TempDir;
@@ -85,6 +88,15 @@ impl Person {
         outcome(child.wait_with_output().unwrap())
     }
 
+    /// A program of this person's own: a shell script.
+    pub(crate) fn script(&self, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.home().join("script");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Comes in by a link.
     #[track_caller]
     pub(crate) fn join(&self, link: &str, name: &str) {
@@ -110,6 +122,8 @@ pub(crate) struct House {
     folder: TempDir,
     port: FreePort,
     owner_link: String,
+    /// Whether it takes everybody, from the next start on.
+    pub(crate) open: bool,
 }
 
 impl House {
@@ -120,6 +134,7 @@ impl House {
             folder: tempfile::tempdir().unwrap(),
             port: FreePort::take().unwrap(),
             owner_link: String::new(),
+            open: false,
         };
         house.start();
         let server = house.server.as_ref().unwrap();
@@ -134,6 +149,9 @@ impl House {
         config.listen.port = self.port.number();
         config.http.listen = None;
         config.limits.addresses = false;
+        if self.open {
+            config.server.registration = Registration::Open;
+        }
         self.server = Some(self.runtime.block_on(start(config)).unwrap());
     }
 

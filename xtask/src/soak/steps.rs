@@ -193,6 +193,12 @@ pub(super) fn steps() -> Vec<Step> {
         ),
         cargo("build", "the programs that are measured", &[], BUILD),
         cargo(
+            "terminal",
+            "the terminal app on a room of a million messages: first paint, memory, key to screen",
+            &[("PARLOR_FIGURES_MESSAGES", "1000000")],
+            "nextest run --profile soak --release --success-output immediate -p parlor figures",
+        ),
+        cargo(
             "lossy",
             "200 users under 2 % loss, the same with 40 ms, and a change of address",
             &[

@@ -56,10 +56,7 @@ pub(super) fn draw(entrance: &Entrance, area: Rect, canvas: &mut Canvas<'_>) {
         },
     }
     page.y = page.bottom.saturating_sub(1);
-    page.line(
-        "Enter: on   Tab: next field   Ctrl-T: the other way   Ctrl-C twice: leave",
-        quiet,
-    );
+    page.line(keys(entrance.form.way), quiet);
 }
 
 fn hint(way: Way) -> &'static str {
@@ -70,6 +67,14 @@ fn hint(way: Way) -> &'static str {
         Way::LogIn => {
             "The server's HOST or HOST:PORT, and the name and password that you have there."
         }
+    }
+}
+
+/// At most 56 columns: a terminal of 60 shows them whole.
+fn keys(way: Way) -> &'static str {
+    match way {
+        Way::Join => "Enter on  Tab next  Ctrl-T log in  Ctrl-C twice leaves",
+        Way::LogIn => "Enter on  Tab next  Ctrl-T join  Ctrl-C twice leaves",
     }
 }
 

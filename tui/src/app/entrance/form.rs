@@ -81,6 +81,16 @@ impl Form {
         &mut self.texts[self.at].1
     }
 
+    /// Pasted text: one line, whatever it was copied from.
+    pub(super) fn paste(&mut self, pasted: &str) {
+        let (field, text) = &mut self.texts[self.at];
+        match field {
+            // Copied off a narrow terminal it is broken into lines.
+            Field::Link => text.insert(&pasted.split_whitespace().collect::<String>()),
+            _ => text.insert(pasted.lines().next().unwrap_or("").trim()),
+        }
+    }
+
     pub(super) fn is_last(&self) -> bool {
         self.at + 1 == self.texts.len()
     }
@@ -93,6 +103,18 @@ impl Form {
     pub(super) fn focus(&mut self, field: Field) {
         let at = self.texts.iter().position(|(other, _)| *other == field);
         self.at = at.unwrap_or(self.at);
+    }
+
+    /// What is wrong with the field that is written in, as far as it tells by itself.
+    pub(super) fn mistake(&self) -> Option<String> {
+        let (field, text) = &self.texts[self.at];
+        let text = filled(*field, text.as_str().trim());
+        let checked = text.and_then(|text| match field {
+            Field::Link => link(&text).map(drop),
+            Field::Server => server(&text).map(drop),
+            Field::Name | Field::Password => Ok(()),
+        });
+        checked.err()
     }
 
     /// What was filled in, or which field is wrong and why.

@@ -26,7 +26,9 @@ fn a_link_a_name_and_a_password_let_somebody_in() {
         views: &views,
         actions: &mut actions,
     };
-    entrance.input(&Input::Paste(format!("{link}\n")), &mut stage);
+    let (first, rest) = link.split_at(40);
+    let pasted = format!("{first}\n {rest}\n");
+    entrance.input(&Input::Paste(pasted), &mut stage);
     let (actions, _) = play_layer(&mut entrance, &views, "enter ada enter correct_horse");
     assert_eq!(actions, [], "nothing is sent before the last Enter");
     assert!(
@@ -109,4 +111,18 @@ fn after_the_end_of_a_session_only_the_password_is_missing() {
         "{shown}"
     );
     assert!(shown.contains("Log in again to go on"), "{shown}");
+}
+
+#[test]
+fn a_wrong_link_is_told_before_anything_else_is_asked() {
+    let (views, mut entrance) = (views(), Entrance::new(&AccountView::None));
+    play_layer(&mut entrance, &views, "enter");
+    assert!(shown(&entrance).contains("Join link is missing"));
+    play_layer(&mut entrance, &views, "http://example.org enter ada");
+    let page = shown(&entrance);
+    assert!(page.contains("not a join link"), "{page}");
+    assert!(
+        page.contains("http://example.orgada"),
+        "it is still written in: {page}"
+    );
 }

@@ -8,7 +8,7 @@ use ratatui::layout::{Position, Rect};
 use super::{Focus, PROMPT_COLUMNS, Talk};
 use crate::app::action::{Action, Overlay, Scroll};
 use crate::app::chord::chord;
-use crate::app::command::{COMMANDS, Command, Meaning, understand};
+use crate::app::command::{COMMANDS, Command, Meaning, ROLES, understand};
 use crate::app::composer::Outcome;
 use crate::app::layer::{Answer, Input, Stage};
 use crate::app::views::{Notice, Views};
@@ -39,7 +39,7 @@ impl Talk {
             Focus::Composer => return self.compose(key, &name, stage),
             Focus::Timeline => self.timeline_key(&name, stage),
             Focus::Rooms => self.rooms_key(&name, stage),
-            Focus::Members => self.members_key(&name),
+            Focus::Members => self.members_key(&name, stage.views),
         };
         match consumed || self.beside_composer(&name, stage) {
             true => Answer::Consumed,
@@ -136,15 +136,22 @@ impl Talk {
         true
     }
 
-    fn members_key(&mut self, name: &str) -> bool {
+    fn members_key(&mut self, name: &str, views: &Views) -> bool {
         match name {
-            "j" | "down" => self.members_scroll += 1,
-            "k" | "up" => self.members_scroll = self.members_scroll.saturating_sub(1),
+            "j" | "down" => self.scroll_members(1, views),
+            "k" | "up" => self.scroll_members(-1, views),
             "g" | "home" => self.members_scroll = 0,
             "h" | "left" | "esc" => self.focus = Focus::Timeline,
             _ => return false,
         }
         true
+    }
+
+    /// The last member stays on screen.
+    fn scroll_members(&mut self, by: isize, views: &Views) {
+        let members = views.open.as_ref().map_or(0, |open| open.members.len());
+        let to = self.members_scroll.saturating_add_signed(by);
+        self.members_scroll = to.min(members.saturating_sub(1));
     }
 
     fn compose(&mut self, key: &KeyEvent, name: &str, stage: &mut Stage<'_>) -> Answer {
@@ -204,7 +211,7 @@ impl Talk {
         self.written(stage);
     }
 
-    /// Completes a command or a name before the cursor; `false` where there is nothing to complete.
+    /// Completes a command, a role or a name before the cursor; `false` where there is nothing to complete.
     fn complete(&mut self, stage: &Stage<'_>) -> bool {
         let text = &self.composer.text;
         let start = text.word_start();
@@ -217,6 +224,12 @@ impl Talk {
             None if start == 0 && word.starts_with('/') => {
                 let mut names = COMMANDS.iter().map(|command| command.name);
                 names
+                    .find(|name| name.starts_with(&word))
+                    .map(str::to_owned)
+            }
+            None if text.as_str().starts_with("/role ") => {
+                let mut roles = ROLES.iter().map(|(name, _)| *name);
+                roles
                     .find(|name| name.starts_with(&word))
                     .map(str::to_owned)
             }
@@ -247,8 +260,7 @@ impl Talk {
         if over(panes.rooms) {
             self.list.step(&stage.views.rooms, lines.signum() as isize);
         } else if over(panes.members) {
-            let to = self.members_scroll as i64 + lines;
-            self.members_scroll = usize::try_from(to).unwrap_or(0);
+            self.scroll_members(lines as isize, stage.views);
         } else {
             stage.actions.push(Action::Scroll(Scroll::Lines(lines)));
         }

@@ -1,5 +1,5 @@
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use parlor_client_core::api::{LinkState, RoomId, Surroundings};
+use parlor_client_core::api::{LinkState, Role, RoomId, Surroundings};
 use ratatui::layout::Rect;
 
 use super::{Focus, Talk};
@@ -61,7 +61,7 @@ fn eighty_columns() {
                     │  Every row. I counted twice.
                     │
                     │
- ● Connected · 12 ms            Ctrl-K rooms  Tab panes  Esc read  F1 help
+ ● Connected · 12 ms            Ctrl-K rooms  F1 help  Esc read  Tab panes
 › Message #general";
     let shown = screen(&mut talk(), &views, 80, 14);
     assert_eq!(squeezed(&shown), squeezed(expected), "\n{shown}\n");
@@ -150,6 +150,15 @@ fn names_are_completed() {
     let mut talk = talk();
     play_talk(&mut talk, &views, "hi_@br tab");
     assert_eq!(talk.composer.text.as_str(), "hi @bruno ");
+    let mut talk = self::talk();
+    let person = "bruno".to_owned();
+    let role = Role::Moderator;
+    let (room, command) = (Some(general()), Command::Role { person, role });
+    let actions = play_talk(&mut talk, &views, "/ro tab @br tab mo tab enter");
+    assert!(
+        actions.contains(&Action::Do { room, command }),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -257,6 +266,20 @@ fn trouble_is_told_in_four_words() {
     assert_eq!(said(waiting.clone(), 0, 0), "● Reconnecting…");
     assert_eq!(said(waiting, 3, 0), "● Offline · 3 unsent");
     assert_eq!(said(LinkState::Online, 0, 1), "● 1 not sent");
+}
+
+#[test]
+fn a_join_link_is_shown_whole() {
+    let mut views = views();
+    let link = format!(
+        "parlor://chat.example.org:7443/j/ZGKH46YYF4VPUQ7F.{}",
+        "A".repeat(52)
+    );
+    views.notice = Some(Notice::good(format!("For one person: {link}")));
+    let shown = screen(&mut talk(), &views, 80, 24);
+    let joined: String = shown.split_whitespace().collect();
+    assert!(joined.contains(&link), "{shown}");
+    assert!(shown.contains("#general"), "{shown}");
 }
 
 #[test]
