@@ -165,8 +165,10 @@ impl Endpoint {
         self.0.accept().await.map(Pending::new)
     }
 
-    /// Ends all links at once.
+    /// Ends all links at once. Dials are not answered any more: who dials a server that ends is to
+    /// find the one that follows it, which the next packet of the same dial does.
     pub fn close(&self, reason: &str) {
+        self.0.set_server_config(None);
         self.0.close(VarInt::from_u32(0), reason.as_bytes());
     }
 
