@@ -4,6 +4,8 @@ mod connection;
 mod endpoint;
 mod inbound;
 mod outbound;
+#[cfg(test)]
+pub(crate) mod pair;
 mod transport;
 
 pub use connection::{Connection, Event, Pending};

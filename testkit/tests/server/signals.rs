@@ -5,7 +5,7 @@ use parlor_protocol::signal::{PresenceDigest, PresenceState, TypingDigest};
 use parlor_testkit::ask;
 use parlor_testkit::device::Device;
 
-use crate::common::{ada_and_bob, open_server, room_of};
+use crate::common::{ada_and_bob, device, open_server, room_of};
 
 /// Digests until one says so.
 async fn online(device: &mut Device, wanted: &[(parlor_protocol::UserId, PresenceState)]) {
@@ -51,4 +51,28 @@ async fn typing_is_shown_to_who_has_the_room_open() {
     assert!(ada.link.signal(&ask::typing(room, false)));
     let digest: TypingDigest = bob.push().await;
     assert!(digest.people.is_empty());
+}
+
+#[tokio::test]
+async fn who_only_looks_into_a_public_room_is_not_there() {
+    let server = open_server().await;
+    let (mut ada, carl) = (
+        device(&server, &server.owner("ada").await).await,
+        device(&server, &server.register("carl", "").await).await,
+    );
+    let room = room_of(RoomKind::PUBLIC, &ada, &[]).await;
+    ada.open(room).await;
+    carl.open(room).await;
+    assert!(carl.link.signal(&ask::typing(room, true)));
+    assert!(ada.link.signal(&ask::typing(room, true)));
+    let digest: TypingDigest = ada.push().await;
+    assert_eq!(digest.people, [ada.user()]);
+    carl.done(&ask::join(room)).await;
+    let here = PresenceState::ONLINE;
+    let (first, second) = (ada.user(), carl.user());
+    online(&mut ada, &[(first, here), (second, here)]).await;
+    // A member's typing is shown.
+    assert!(carl.link.signal(&ask::typing(room, true)));
+    let digest: TypingDigest = ada.push().await;
+    assert!(digest.people.contains(&second));
 }
