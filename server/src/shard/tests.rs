@@ -3,216 +3,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod world;
+
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use bytes::Bytes;
-use parlor_protocol::hello::Done;
 use parlor_protocol::limit::OPEN_ROOMS;
 use parlor_protocol::room::Head;
-use parlor_protocol::sync::{Behind, Entry, Heads, RoomBatch};
-use parlor_protocol::{Code, Extensions, Kind, RoomId, SessionId, UserId, frame};
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use parlor_protocol::signal::{PresenceDigest, PresenceState};
+use parlor_protocol::sync::{Behind, Heads, RoomBatch};
+use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId, frame};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::hub::Depth;
-use super::state::Shard;
-use super::{Core, LinkRef, MAILBOX, ShardHandle, ToShard, Who, Wish, run};
-use crate::config::Config;
-use crate::guard::password::Gate;
-use crate::guard::rate::Rates;
-use crate::net::pair::{COMES_WITHIN, Peer, Place};
-use crate::ops::Metrics;
-use crate::room::{BatchFrames, Committer};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
-
-/// A client that reads whatever comes.
-const WIDE: u32 = 1024 * 1024;
-
-struct World {
-    shard: Rc<Shard>,
-    place: Place,
-    seen: mpsc::Receiver<(SessionId, u64, String)>,
-    _inbox: mpsc::Receiver<ToShard>,
-    _folder: tempfile::TempDir,
-}
-
-/// A link and what is known of it.
-struct Linked {
-    at: LinkRef,
-    who: Who,
-    peer: Peer,
-    decision: Option<oneshot::Receiver<bool>>,
-}
-
-impl World {
-    async fn new(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        change(&mut config);
-        let store = SqliteStore::open(&folder.path().join("parlor.db")).await;
-        let store: Arc<dyn Store> = Arc::new(store.unwrap());
-        let metrics = Arc::new(Metrics::default());
-        let (mailbox, inbox) = mpsc::channel(MAILBOX);
-        let (seen, seen_inbox) = mpsc::channel(16);
-        let shard = ShardHandle::new(mailbox);
-        let core = Core {
-            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
-            gate: Gate::new(metrics.clone()),
-            runtime: tokio::runtime::Handle::current(),
-            requests: Arc::new(Semaphore::new(1)),
-            log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
-            online: Mutex::new(HashSet::new()),
-            began: Instant::now(),
-            public_address: "localhost:7443".parse().unwrap(),
-            pins: Vec::new(),
-            config: Arc::new(config),
-            shard,
-            store,
-            metrics,
-            seen,
-        };
-        let shard = Shard::new(Arc::new(core));
-        spawn_local(run::flush_slots(shard.clone()));
-        spawn_local(run::wake_writable(shard.clone()));
-        Self {
-            shard,
-            place: Place::new(),
-            seen: seen_inbox,
-            _inbox: inbox,
-            _folder: folder,
-        }
-    }
-
-    fn tell(&self, message: ToShard) {
-        self.shard.step(|state| state.handle(message, &self.shard));
-    }
-
-    /// A link that has said hello.
-    async fn greeted(&self, user: UserId, window_bytes: u32) -> Linked {
-        let (connection, peer) = self.place.link(window_bytes).await;
-        let push = connection.open_push().await;
-        let (sender, decision) = oneshot::channel();
-        let at = self.shard.step(|state| {
-            let at = state.add(connection);
-            let link = state.link(at).unwrap();
-            link.push = push;
-            link.decision = Some(sender);
-            at
-        });
-        let who = Who {
-            user,
-            session: SessionId::new(),
-            administrator: false,
-            unlimited: false,
-            expires_at_ms: u64::MAX,
-        };
-        Linked {
-            at,
-            who,
-            peer,
-            decision: Some(decision),
-        }
-    }
-
-    fn identify(&self, linked: &Linked) {
-        let (link, who) = (linked.at, linked.who.clone());
-        self.tell(ToShard::Identified { link, who });
-    }
-
-    /// The core grants the entry, with these rooms.
-    async fn grant(&self, linked: &mut Linked, rooms: &[Head]) -> bool {
-        self.tell(ToShard::Entered {
-            link: linked.at,
-            request: 2,
-            reply: frame::encode(2, &Done::default()),
-            rooms: rooms.iter().map(|head| (*head, false)).collect(),
-        });
-        linked.decision.take().unwrap().await.unwrap()
-    }
-
-    async fn entered(&self, user: UserId, rooms: &[Head], window_bytes: u32) -> Linked {
-        let mut linked = self.greeted(user, window_bytes).await;
-        self.identify(&linked);
-        assert!(self.grant(&mut linked, rooms).await);
-        linked
-    }
-
-    fn open(&self, linked: &Linked, head: Head, member: bool) {
-        let number = self.wish(linked, head.room);
-        let wish = Wish {
-            link: linked.at,
-            number,
-        };
-        self.tell(ToShard::Activate { wish, head, member });
-    }
-
-    fn wish(&self, linked: &Linked, room: RoomId) -> u32 {
-        let wish = |state: &mut super::State| state.link(linked.at).unwrap().note_opening(room);
-        self.shard.step(wish)
-    }
-
-    /// What the link has of a room.
-    fn depth(&self, linked: &Linked, room: RoomId) -> Option<Depth> {
-        self.shard.step(|state| {
-            let slot = state.hub.slot(room)?;
-            let joined = state.link(linked.at)?.joined(slot)?;
-            Some(joined.depth)
-        })
-    }
-
-    fn end(&self, user: UserId, code: Code) {
-        self.tell(ToShard::EndSessions {
-            user,
-            sessions: None,
-            but: None,
-            code,
-        });
-    }
-
-    /// A batch of the room's that takes so many bytes.
-    fn batch(&self, head: Head, bytes: usize) {
-        let batch = RoomBatch {
-            room: head.room,
-            before: head.rev,
-            rev: head.rev + 1,
-            entries: vec![Entry {
-                rev: head.rev + 1,
-                kind: 200,
-                body: vec![0; bytes],
-            }],
-            ext: Extensions::NONE,
-        };
-        let frames = BatchFrames::new(&batch);
-        self.shard.step(|state| {
-            let slot = state.hub.slot(head.room).unwrap();
-            state.fan_out(slot, &frames);
-        });
-    }
-
-    fn online(&self, room: RoomId) -> usize {
-        self.shard.step(|state| {
-            let slot = state.hub.slot(room).unwrap();
-            state.hub.get(slot).unwrap().members().count()
-        })
-    }
-}
-
-fn head() -> Head {
-    Head {
-        room: RoomId::new(),
-        head: 1,
-        rev: 1,
-    }
-}
-
-async fn in_a_shard(story: impl Future<Output = ()>) {
-    LocalSet::new().run_until(story).await;
-}
+use super::{ToShard, Wish};
+use crate::net::pair::COMES_WITHIN;
+use world::{Linked, WIDE, World, head, in_a_shard};
 
 #[tokio::test]
 async fn who_is_ended_while_entering_does_not_get_in() {
@@ -549,7 +356,6 @@ async fn an_address_has_so_many_links() {
 
 #[tokio::test]
 async fn who_opens_a_room_is_told_who_is_there_and_of_each_change_at_once() {
-    use parlor_protocol::signal::{PresenceDigest, PresenceState};
     in_a_shard(async {
         let world = World::new(|_| {}).await;
         let room = head();
