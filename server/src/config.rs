@@ -115,6 +115,10 @@ section! {
         frame_s: u32 = 30, "s", 1..=600;
         /// Links at one time; more are refused.
         max: u32 = 20_000, "links", 1..=1_000_000;
+        /// Links of one person at one time; more are told to try again later.
+        per_person: u32 = 100, "links", 1..=1_000_000;
+        /// Links from one address at one time, an IPv6 /64 counting as one; more are refused. Without limits.addresses there is no such bound.
+        per_address: u32 = 2_000, "links", 1..=1_000_000;
     }
     with {}
 }

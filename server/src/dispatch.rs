@@ -1,5 +1,8 @@
 //! From a frame to its handler: one line per request type.
 
+mod bulk;
+mod depth;
+
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,25 +10,22 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parlor_protocol::frame::{self, Frame, FrameError};
 use parlor_protocol::hello::Done;
-use parlor_protocol::message::{GetText, Post, PutText};
+use parlor_protocol::message::{Post, Timeline};
 use parlor_protocol::signal::{Presence, Typing};
-use parlor_protocol::sync::{CloseRoom, GetChanges, OpenRoom, RoomChanges};
-use parlor_protocol::{Body, Code, Extensions, Kind, Refusal, RoomId};
+use parlor_protocol::{Body, Code, Kind, Refusal};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use crate::guard::rate::{self, Class};
 use crate::handler::{Answer, Answered, account, invite, message, people, room, sync};
-use crate::net::{Inbound, Outbound};
 use crate::room::{ReplyTo, Submission, committer};
 use crate::shard::{Core, Lane, LinkRef, ReplyAddress, Shard, State, ToShard, Who};
 use crate::store::{Change, RoomCommand};
 
+pub(crate) use bulk::bulk;
+
 /// Longest that a request may take before its asker is told.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// Longest that a bulk transfer may take: a megabyte on a slow line.
-const TRANSFER_WITHIN: Duration = Duration::from_secs(120);
 /// What a request counts for in the link's bound: a page is held in memory until it has left.
 const LIGHT: u8 = 1;
 const HEAVY: u8 = 8;
@@ -139,9 +139,9 @@ fn route(shard: &Rc<Shard>, call: Call) {
         Kind::POST => post(shard, call),
         Kind::GET_PAGE => handle!(call, message::page),
         Kind::MARK => handle!(call, message::mark),
-        Kind::OPEN_ROOM => open_room(shard, call),
-        Kind::CLOSE_ROOM => close_room(shard, call),
-        Kind::GET_CHANGES => changes(shard, call),
+        Kind::OPEN_ROOM => depth::open_room(shard, call),
+        Kind::CLOSE_ROOM => depth::close_room(shard, call),
+        Kind::GET_CHANGES => depth::changes(shard, call),
         Kind::SYNC_USER => handle!(call, sync::user),
         _ => refuse(shard, call.to, &Refusal::new(Code::UNEXPECTED)),
     }
@@ -229,6 +229,11 @@ fn post(shard: &Rc<Shard>, call: Call) {
         long,
         ext: _,
     } = post;
+    // A batch goes to all who have the room open, and not all of them may see the root of a thread:
+    // replies wait until the fan-out knows that.
+    if timeline != Timeline::ROOM {
+        return refuse(shard, call.to, &Refusal::new(Code::UNSUPPORTED));
+    }
     let change = Change::Post {
         timeline,
         after,
@@ -248,85 +253,6 @@ fn post(shard: &Rc<Shard>, call: Call) {
     if call.core.committer.submit(submission).is_err() {
         refuse(shard, call.to, &committer::busy());
     }
-}
-
-/// Notes that the room is being opened before its access is checked: a removal that comes
-/// meanwhile then undoes it.
-fn open_room(shard: &Rc<Shard>, call: Call) {
-    let link = call.to.link;
-    match open::<OpenRoom>(&call.frame) {
-        Ok(request) => shard.step(|state| {
-            if let Some(link) = state.link(link) {
-                link.note_opening(request.room);
-            }
-        }),
-        Err(refusal) => return refuse(shard, call.to, &refusal),
-    }
-    run(call, move |core, who, request| async move {
-        sync::open(&core, &who, link, request).await
-    });
-}
-
-fn close_room(shard: &Rc<Shard>, call: Call) {
-    match open::<CloseRoom>(&call.frame) {
-        Ok(request) => shard.step(|state| {
-            state.close_room(call.to.link, request.room);
-            state.answer(
-                call.to,
-                frame::encode(call.to.request, &Done::default()),
-                None,
-            );
-        }),
-        Err(refusal) => refuse(shard, call.to, &refusal),
-    }
-}
-
-/// Answered by the room's ring where that reaches back far enough, else by the database.
-fn changes(shard: &Rc<Shard>, call: Call) {
-    let request: GetChanges = match open(&call.frame) {
-        Ok(request) => request,
-        Err(refusal) => return refuse(shard, call.to, &refusal),
-    };
-    let at = call.to.link;
-    let recent = shard.step(|state| recent(state, at, &request));
-    match recent {
-        Some(changes) => {
-            shard.core.metrics.ring_hits.add(1);
-            shard.core.metrics.requests.count(call.to.kind, None);
-            let reply = match call.zstd {
-                true => frame::encode_compressed(call.to.request, &changes),
-                false => frame::encode(call.to.request, &changes),
-            };
-            shard.step(|state| state.answer(call.to, reply, None));
-        }
-        None => {
-            shard.core.metrics.ring_misses.add(1);
-            handle!(call, sync::changes);
-        }
-    }
-}
-
-/// Only for who has the room at full depth, and no further back than they have been in it.
-fn recent(state: &mut State, at: LinkRef, request: &GetChanges) -> Option<RoomChanges> {
-    if !state.may_see_since(at, request.room, request.since) {
-        return None;
-    }
-    let slot = state.hub.slot(request.room)?;
-    let room = state.hub.get(slot)?;
-    let (entries, through) = room.ring.since(request.since)?;
-    let head = room.head;
-    Some(RoomChanges {
-        room: request.room,
-        since: request.since,
-        through,
-        rev: head.rev,
-        head: head.head,
-        // Not said: a ring holds no change of it.
-        floor: 0,
-        reset: false,
-        entries,
-        ext: Extensions::NONE,
-    })
 }
 
 fn refuse(shard: &Shard, to: ReplyAddress, refusal: &Refusal) {
@@ -370,7 +296,7 @@ pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
         match frame.header.kind {
             Kind::TYPING => {
                 if let Ok(Typing { room, on, ext: _ }) = frame.open() {
-                    state.typing(at, who.user, room, on);
+                    state.typing(at, who.user, room, on, now);
                 }
             }
             Kind::PRESENCE => {
@@ -385,121 +311,4 @@ pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
             _ => {}
         }
     });
-}
-
-/// A bulk transfer on a stream of its own.
-pub(crate) fn bulk(shard: &Rc<Shard>, at: LinkRef, outbound: Outbound, inbound: Inbound) {
-    let who = shard.step(|state| {
-        state
-            .link(at)
-            .filter(|link| link.entered)
-            .and_then(|link| link.who.clone())
-    });
-    let Some(who) = who else { return };
-    outbound.lower_priority();
-    let shard = shard.clone();
-    spawn_local(async move {
-        // Dropping the streams resets them, which tells the client.
-        let _ = timeout(
-            TRANSFER_WITHIN,
-            transfer(&shard, at, who, outbound, inbound),
-        )
-        .await;
-    });
-}
-
-async fn transfer(
-    shard: &Rc<Shard>,
-    at: LinkRef,
-    who: Who,
-    mut outbound: Outbound,
-    mut inbound: Inbound,
-) -> Option<()> {
-    let frame = inbound
-        .frame(parlor_protocol::limit::BODY_UNENTERED_BYTES)
-        .await
-        .ok()??;
-    let request = frame.header.request;
-    let class = if frame.header.kind == Kind::PUT_TEXT {
-        Class::Upload
-    } else {
-        Class::Read
-    };
-    let now = shard.core.steady_ms();
-    let limited = !who.unlimited
-        && shard
-            .step(|state| state.rates.take(class, rate::Who::person(who.user), 1, now))
-            .is_err();
-    let (reply, bytes) = match frame.header.kind {
-        _ if limited => (
-            frame::encode(
-                request,
-                &Refusal::new(Code::RATE_LIMITED).retry_after_ms(1_000),
-            ),
-            Bytes::new(),
-        ),
-        Kind::PUT_TEXT => (put_text(shard, &who, &frame, inbound).await, Bytes::new()),
-        Kind::GET_TEXT => get_text(shard, at, &who, &frame).await,
-        _ => (
-            frame::encode(request, &Refusal::new(Code::UNSUPPORTED)),
-            Bytes::new(),
-        ),
-    };
-    outbound.push(reply, 0);
-    outbound.send_all(bytes).await.then_some(())
-}
-
-async fn put_text(shard: &Rc<Shard>, who: &Who, frame: &Frame, mut inbound: Inbound) -> Bytes {
-    let request = frame.header.request;
-    let put: PutText = match open(frame) {
-        Ok(put) => put,
-        Err(refusal) => return frame::encode(request, &refusal),
-    };
-    if let Err(refusal) = message::may_put(&shard.core, who, &put).await {
-        inbound.stop();
-        return frame::encode(request, &refusal);
-    }
-    let Some(bytes) = inbound.rest(put.long.bytes as usize).await else {
-        let refusal = Refusal::with_text(
-            Code::MALFORMED,
-            "The text's bytes do not fit its length; send it again.",
-        );
-        return frame::encode(request, &refusal);
-    };
-    let core = shard.core.clone();
-    let done = core
-        .runtime
-        .clone()
-        .spawn(async move { message::put_text(&core, put, bytes).await })
-        .await;
-    match done.unwrap_or_else(|_| Err(Refusal::new(Code::INTERNAL))) {
-        Ok(done) => frame::encode(request, &done),
-        Err(refusal) => frame::encode(request, &refusal),
-    }
-}
-
-async fn get_text(shard: &Rc<Shard>, at: LinkRef, who: &Who, frame: &Frame) -> (Bytes, Bytes) {
-    let request = frame.header.request;
-    let refused = |refusal: Refusal| (frame::encode(request, &refusal), Bytes::new());
-    let get: GetText = match open(frame) {
-        Ok(get) => get,
-        Err(refusal) => return refused(refusal),
-    };
-    let (core, who) = (shard.core.clone(), who.clone());
-    let found = core
-        .runtime
-        .clone()
-        .spawn(async move { message::get_text(&core, &who, get).await })
-        .await;
-    match found.unwrap_or_else(|_| Err(Refusal::new(Code::INTERNAL))) {
-        Ok((answer, _)) if removed(shard, at, answer.members_of) => {
-            refused(Refusal::new(Code::NOT_FOUND))
-        }
-        Ok((answer, bytes)) => (frame::encode(request, &answer.body), bytes),
-        Err(refusal) => refused(refusal),
-    }
-}
-
-fn removed(shard: &Shard, at: LinkRef, members_of: Option<RoomId>) -> bool {
-    members_of.is_some_and(|room| !shard.step(|state| state.has_room(at, room)))
 }

@@ -1,3 +1,4 @@
+pub mod bulk;
 pub mod name;
 pub mod password;
 pub mod rate;

@@ -149,6 +149,8 @@ fn accounts(machine: &Machine) {
         .failed("Passwords are 8 to 256");
     let listed = machine.run(&["user", "list"]).done();
     assert_eq!(listed.lines().count(), 2);
+    // The first administrator has made the first room.
+    machine.run(&["invite", "--room", "general"]).done();
     assert!(
         listed
             .lines()

@@ -8,7 +8,7 @@ use parlor_protocol::account::{
 use parlor_protocol::hello::{Done, LogIn, Password, Register, Token};
 use parlor_protocol::limit::DEVICE_BYTES;
 use parlor_protocol::room::RoomKind;
-use parlor_protocol::{Code, Extensions, Refusal, SendKey, SessionId, UserId};
+use parlor_protocol::{Code, Extensions, Refusal, RoomId, SendKey, SessionId, UserId};
 use sha2::{Digest, Sha256};
 
 use super::{Answered, failed, invite};
@@ -16,7 +16,7 @@ use crate::config::Registration;
 use crate::guard::{name, password, rate};
 use crate::shard::{Core, ToShard, Who, new_token};
 use crate::store::{
-    Change, NewSession, NewUser, RoomCommand, RoomName, SessionFound, TokenHash, UserRow,
+    Change, NewSession, NewUser, RoomCommand, RoomName, SessionFound, Store, TokenHash, UserRow,
 };
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -30,6 +30,11 @@ pub struct Granted {
     pub session: SessionId,
     /// The token to keep, when it is a new one.
     pub token: Option<Token>,
+    /// The session was made just now.
+    pub fresh: bool,
+    pub expires_at_ms: u64,
+    /// Of a token that the session is found by.
+    pub token_hash: TokenHash,
 }
 
 pub fn token_hash(token: &Token) -> TokenHash {
@@ -55,7 +60,11 @@ pub async fn log_in(core: &Core, address: SocketAddr, log_in: LogIn) -> Result<G
 
 /// Enters by a session's token, which is replaced when it has grown old.
 pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Granted, Refusal> {
-    let ended = || Refusal::new(Code::SESSION_ENDED);
+    // Who guesses is slowed down, who has a session is not: only what is refused counts.
+    let ended = || match core.log_ins(rate::Who::address(address.ip())) {
+        Ok(()) => Refusal::new(Code::SESSION_ENDED),
+        Err(limited) => limited,
+    };
     let hash = token_hash(token);
     let found = core.store.session_by_token(&hash).await.map_err(failed)?;
     let SessionFound {
@@ -93,6 +102,9 @@ pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Gr
         user,
         session: session.id,
         token,
+        fresh: false,
+        expires_at_ms: session.expires_at_ms,
+        token_hash: hash,
     })
 }
 
@@ -151,6 +163,16 @@ pub async fn register(
         unlimited: false,
     };
     let id = user.id;
+    let row = UserRow {
+        id,
+        name: user.name.clone(),
+        display_name: user.display_name.clone(),
+        password_hash: user.password_hash.clone(),
+        administrator: user.administrator,
+        disabled: false,
+        unlimited: user.unlimited,
+        made_at_ms: now,
+    };
     core.store.create_user(user).await.map_err(failed)??;
     // Somebody else took the last use in this very moment: the account stays, closed, since a name
     // once given out is not given to another.
@@ -164,64 +186,77 @@ pub async fn register(
         core.store.set_disabled(id, true).await.map_err(failed)?;
         return Err(Refusal::new(Code::INVITE_INVALID));
     }
+    // The account is there and the code is used: what fails from here on must not read as if nothing
+    // had happened. Rooms that are missing can be joined.
     let rooms = match invite {
-        Some(invite) => invite::opened(core, invite).await?,
+        Some(invite) => invite::opened(core, invite).await.unwrap_or_else(|refusal| {
+            tracing::warn!(user = %id, refusal = refusal.text, "the rooms of an invite stay closed");
+            Vec::new()
+        }),
         None => Vec::new(),
     };
-    settle(core, id, owner, rooms).await?;
-    let row = core
-        .store
-        .user(id)
-        .await
-        .map_err(failed)?
-        .ok_or_else(|| Refusal::new(Code::INTERNAL))?;
+    settle(core, id, owner, rooms).await;
     grant(core, address, row, register.device).await
 }
 
-/// Gives a new person their first rooms.
-async fn settle(
+/// Gives a new person their first rooms, as far as that is possible.
+async fn settle(core: &Core, user: UserId, owner: bool, rooms: Vec<RoomId>) {
+    if let Err(refusal) = first_room(core, user, owner, rooms.is_empty()).await {
+        tracing::warn!(%user, code = refusal.code.0, "a new person did not get the first room");
+    }
+    for room in rooms {
+        if let Err(refusal) = commit(core, user, room, Change::Admit).await {
+            tracing::warn!(%user, %room, code = refusal.code.0, "a new person did not get a room of their join code");
+        }
+    }
+}
+
+/// Makes the first room of an installation, or joins it where the join code names no room.
+async fn first_room(
     core: &Core,
     user: UserId,
     owner: bool,
-    rooms: Vec<parlor_protocol::RoomId>,
+    no_others: bool,
 ) -> Result<(), Refusal> {
-    let command = |room, change| RoomCommand {
+    match first_change(&*core.store, owner, no_others).await? {
+        Some((room, change)) => commit(core, user, room, change).await,
+        None => Ok(()),
+    }
+}
+
+/// What brings a new person into the first room of an installation: the first administrator makes it.
+pub(crate) async fn first_change(
+    store: &dyn Store,
+    owner: bool,
+    no_others: bool,
+) -> Result<Option<(RoomId, Change)>, Refusal> {
+    let first = name::room_name(FIRST_ROOM)?;
+    let general = store.room_by_name(&first.folded).await.map_err(failed)?;
+    Ok(match general {
+        None if owner => {
+            let create = Change::Create {
+                kind: RoomKind::PUBLIC,
+                name: RoomName {
+                    shown: first.shown,
+                    folded: first.folded,
+                },
+                topic: "For everyone".to_owned(),
+            };
+            Some((RoomId::new(), create))
+        }
+        Some(general) if no_others => Some((general, Change::Join)),
+        _ => None,
+    })
+}
+
+async fn commit(core: &Core, user: UserId, room: RoomId, change: Change) -> Result<(), Refusal> {
+    let command = RoomCommand {
         room,
         actor: user,
         send_key: SendKey::new(),
         change,
     };
-    let first = name::room_name(FIRST_ROOM)?;
-    let general = core
-        .store
-        .room_by_name(&first.folded)
-        .await
-        .map_err(failed)?;
-    if owner && general.is_none() {
-        let topic = "For everyone".to_owned();
-        let name = RoomName {
-            shown: first.shown,
-            folded: first.folded,
-        };
-        let create = Change::Create {
-            kind: RoomKind::PUBLIC,
-            name,
-            topic,
-        };
-        core.committer
-            .commit(command(parlor_protocol::RoomId::new(), create))
-            .await?;
-    } else if rooms.is_empty()
-        && let Some(general) = general
-    {
-        core.committer
-            .commit(command(general, Change::Join))
-            .await?;
-    }
-    for room in rooms {
-        core.committer.commit(command(room, Change::Admit)).await?;
-    }
-    Ok(())
+    core.committer.commit(command).await.map(drop)
 }
 
 async fn grant(
@@ -231,7 +266,9 @@ async fn grant(
     mut device: String,
 ) -> Result<Granted, Refusal> {
     let token = new_token()?;
+    let token_hash = token_hash(&token);
     let now = core.now_ms();
+    let expires_at_ms = now + u64::from(core.config.session.absolute_days) * DAY_MS;
     if device.trim().is_empty() {
         device = "unnamed device".to_owned();
     }
@@ -239,11 +276,11 @@ async fn grant(
     let session = NewSession {
         id: SessionId::new(),
         user: user.id,
-        token: token_hash(&token),
+        token: token_hash,
         device,
         address: address.ip().to_string(),
         made_at_ms: now,
-        expires_at_ms: now + u64::from(core.config.session.absolute_days) * DAY_MS,
+        expires_at_ms,
     };
     let id = session.id;
     core.store.create_session(session).await.map_err(failed)?;
@@ -251,7 +288,54 @@ async fn grant(
         user,
         session: id,
         token: Some(token),
+        fresh: true,
+        expires_at_ms,
+        token_hash,
     })
+}
+
+/// Looks at session and account once more when the shard knows the person: it did not hear of what
+/// ended them before.
+pub async fn confirm(core: &Core, granted: &Granted) -> Result<(), Refusal> {
+    let (user, session) = (granted.user.id, granted.session);
+    let found = core.store.session_by_token(&granted.token_hash).await;
+    let now = match found.map_err(failed)? {
+        Some(found) if found.session.id == session => Some(found.user),
+        // The token may have been replaced by another link of the same session.
+        _ => {
+            let listed = core.store.sessions(user).await.map_err(failed)?;
+            match listed.iter().any(|row| row.id == session) {
+                true => core.store.user(user).await.map_err(failed)?,
+                false => None,
+            }
+        }
+    };
+    let good = still_good(&granted.user, granted.fresh, now.as_ref());
+    if good.is_err() && granted.fresh {
+        // Nobody will ever hear its token.
+        core.store
+            .end_session(user, session)
+            .await
+            .map_err(failed)?;
+    }
+    good
+}
+
+/// `before`: the account when the entry was checked; `now`: as it is, with its session still there.
+fn still_good(before: &UserRow, fresh: bool, now: Option<&UserRow>) -> Result<(), Refusal> {
+    let now = now.ok_or_else(|| Refusal::new(Code::SESSION_ENDED))?;
+    if now.disabled {
+        return Err(Refusal::new(Code::ACCOUNT_DISABLED));
+    }
+    // The password that opened the session is not the account's any more.
+    if fresh && now.password_hash != before.password_hash {
+        return Err(Refusal::new(Code::BAD_LOG_IN));
+    }
+    // Other rights: the session is good, and whoever comes again has them.
+    if (now.administrator, now.unlimited) != (before.administrator, before.unlimited) {
+        return Err(Refusal::new(Code::GOING_AWAY));
+    }
+    Ok(())
 }
 
 /// Ends the session that asks; its links follow.
@@ -347,4 +431,45 @@ pub async fn set_password(
         })
         .await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_while_somebody_entered_turns_them_away() {
+        let before = UserRow {
+            id: UserId::new(),
+            name: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            password_hash: "one".to_owned(),
+            administrator: false,
+            disabled: false,
+            unlimited: false,
+            made_at_ms: 0,
+        };
+        let check = |fresh, change: fn(&mut UserRow)| {
+            let mut now = before.clone();
+            change(&mut now);
+            still_good(&before, fresh, Some(&now)).map_err(|refusal| refusal.code)
+        };
+        for fresh in [true, false] {
+            assert_eq!(check(fresh, |_| {}), Ok(()));
+            assert_eq!(
+                check(fresh, |now| now.disabled = true),
+                Err(Code::ACCOUNT_DISABLED)
+            );
+            assert_eq!(
+                check(fresh, |now| now.administrator = true),
+                Err(Code::GOING_AWAY)
+            );
+            let gone = still_good(&before, fresh, None);
+            assert_eq!(gone.map_err(|it| it.code), Err(Code::SESSION_ENDED));
+        }
+        // A session that was there before goes on under a new password of its own making.
+        let new: fn(&mut UserRow) = |now| now.password_hash = "two".to_owned();
+        assert_eq!(check(true, new), Err(Code::BAD_LOG_IN));
+        assert_eq!(check(false, new), Ok(()));
+    }
 }

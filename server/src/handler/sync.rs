@@ -2,24 +2,19 @@
 
 use parlor_protocol::limit::PAGE_MESSAGES;
 use parlor_protocol::message::{Page, Place, Timeline};
-use parlor_protocol::room::{Head, RoomSummary};
+use parlor_protocol::room::{Head, Role, RoomSummary};
 use parlor_protocol::sync::{GetChanges, OpenRoom, RoomChanges, RoomOpened, SyncUser, UserChanges};
 use parlor_protocol::{Code, Extensions, Refusal, RoomId};
 
 use super::{Answered, allowed, answer_of, failed};
 use crate::room::rules::Action;
-use crate::shard::{Core, LinkRef, ToShard, Who};
+use crate::shard::{Core, ToShard, Who, Wish};
 
 /// Opens a room for a link: live batches from here on, and what changed before.
 ///
 /// The room is activated before its changes are read, so that a commit is either in what is read
 /// here or comes as a batch behind the activation.
-pub async fn open(
-    core: &Core,
-    who: &Who,
-    link: LinkRef,
-    request: OpenRoom,
-) -> Answered<RoomOpened> {
+pub async fn open(core: &Core, who: &Who, wish: Wish, request: OpenRoom) -> Answered<RoomOpened> {
     let OpenRoom {
         room,
         since,
@@ -33,8 +28,9 @@ pub async fn open(
         head: before.head,
         rev: before.rev,
     };
+    let member = access.role >= Role::MEMBER;
     core.shard
-        .send(ToShard::Activate { link, room, head })
+        .send(ToShard::Activate { wish, head, member })
         .await;
     let seen = access.visible_from;
     // A rev above the room's is from a life of the data that is over.

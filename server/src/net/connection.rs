@@ -39,6 +39,11 @@ impl Pending {
         self.0.refuse();
     }
 
+    /// Says nothing: the client's next packet of this dial is looked at anew.
+    pub fn ignore(self) {
+        self.0.ignore();
+    }
+
     /// Completes the handshake; `None` when the client gave up or broke off.
     pub async fn complete(self) -> Option<Connection> {
         self.0.accept().ok()?.await.ok().map(Connection)

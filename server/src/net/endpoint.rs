@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{EndpointConfig, ServerConfig, TokioRuntime, VarInt};
-use quinn_proto::HashedConnectionIdGenerator;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Pending;
+use super::connection_id::ConnectionIds;
 use super::transport;
 
-/// After a restart clients learn by a stateless reset that their link is gone; the library's pause
-/// of 20 ms between resets would make a thousand of them wait for their probes.
-const MIN_RESET_INTERVAL: Duration = Duration::from_micros(10);
+/// After a restart clients learn by a stateless reset that their link is gone. The library gives all
+/// datagrams of one reading the same instant, so that any pause between resets means one of them a
+/// reading; whoever gets none waits for its next PING. A reset is smaller than what asked for it.
+const MIN_RESET_INTERVAL: Duration = Duration::ZERO;
 /// Handshakes that wait to be accepted; more are dropped by the endpoint and tried again by clients.
 const MAX_INCOMING: usize = 4_096;
 /// First flights that wait with them, bytes, one and all.
@@ -151,7 +152,7 @@ impl Endpoint {
         let mut config = EndpointConfig::new(Arc::new(reset_key));
         let connection_ids = keys.connection_ids;
         config
-            .cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(connection_ids)))
+            .cid_generator(move || Box::new(ConnectionIds::new(connection_ids)))
             .min_reset_interval(MIN_RESET_INTERVAL);
         let address = bound.address;
         let endpoint =
@@ -165,8 +166,10 @@ impl Endpoint {
         self.0.accept().await.map(Pending::new)
     }
 
-    /// Ends all links at once.
+    /// Ends all links at once. Dials are not answered any more: who dials a server that ends is to
+    /// find the one that follows it, which the next packet of the same dial does.
     pub fn close(&self, reason: &str) {
+        self.0.set_server_config(None);
         self.0.close(VarInt::from_u32(0), reason.as_bytes());
     }
 

@@ -1,9 +1,12 @@
 //! The only part of the server that names quinn: endpoint, connections, streams.
 
 mod connection;
+mod connection_id;
 mod endpoint;
 mod inbound;
 mod outbound;
+#[cfg(test)]
+pub(crate) mod pair;
 mod transport;
 
 pub use connection::{Connection, Event, Pending};

@@ -97,7 +97,7 @@ metrics! {
     handshakes: Counter = "parlor_handshakes_total";
     /// Handshakes that had to prove their address first.
     retries: Counter = "parlor_retries_total";
-    /// Links refused because of a bound.
+    /// Links not taken because of a bound or while the server ends.
     refused_links: Counter = "parlor_links_refused_total";
     /// Links ended because their peer broke a rule.
     links_cut: Counter = "parlor_links_cut_total";

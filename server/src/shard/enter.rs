@@ -9,6 +9,7 @@ use parlor_protocol::{Code, Extensions, Refusal, frame};
 
 use super::{Core, LinkRef, ToShard, Who};
 use crate::handler::account::{self, Granted};
+use crate::handler::failed;
 
 /// How the client means to enter, with the request's number.
 #[derive(Debug)]
@@ -45,16 +46,22 @@ async fn tell(core: &Core, link: LinkRef, request: u32, granted: Result<Granted,
         session: granted.session,
         administrator: granted.user.administrator,
         unlimited: granted.user.unlimited,
+        expires_at_ms: granted.expires_at_ms,
     };
-    // Before the list of rooms is read, so that no change of it is missed.
+    // Before the list of rooms is read and the session looked at again, so that nothing is missed.
     core.shard.send(ToShard::Identified { link, who }).await;
-    let message = match core.store.heads(user).await {
+    let rooms = match account::confirm(core, &granted).await {
+        Ok(()) => core.store.heads(user).await.map_err(failed),
+        Err(refusal) => Err(refusal),
+    };
+    let message = match rooms {
         Ok(rooms) => ToShard::Entered {
             link,
+            request,
             reply: entered(request, &granted),
             rooms,
         },
-        Err(error) => refused(crate::room::committer::refusal(&error)),
+        Err(refusal) => refused(refusal),
     };
     core.shard.send(message).await;
 }

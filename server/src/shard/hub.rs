@@ -1,6 +1,6 @@
 //! Which links receive which room, at which depth: rules without I/O.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parlor_protocol::RoomId;
 use parlor_protocol::room::Head;
@@ -29,6 +29,8 @@ pub(crate) struct Room {
     pub(crate) direct: bool,
     pub(crate) full: Vec<u32>,
     pub(crate) light: Vec<u32>,
+    /// Links whose people are no members and only look in: none in most rooms.
+    visitors: HashSet<u32>,
     pub(crate) ring: Ring,
 }
 
@@ -66,6 +68,7 @@ impl Hub {
                 direct,
                 full: Vec::new(),
                 light: Vec::new(),
+                visitors: HashSet::new(),
                 ring: Ring::new(head.rev),
             }) as u32
         });
@@ -86,12 +89,23 @@ impl Hub {
         }
     }
 
+    /// Whether a link's person is no member.
+    pub(crate) fn set_visitor(&mut self, slot: u32, link: u32, visitor: bool) {
+        if let Some(room) = self.get_mut(slot) {
+            match visitor {
+                true => room.visitors.insert(link),
+                false => room.visitors.remove(&link),
+            };
+        }
+    }
+
     /// Takes a link out of a room; `true` when the room went with it: its slot may be used again.
     pub(crate) fn leave(&mut self, slot: u32, link: u32, depth: Depth) -> bool {
         let Some(room) = self.get_mut(slot) else {
             return false;
         };
         remove(room.list(depth), link);
+        room.visitors.remove(&link);
         let empty = room.full.is_empty() && room.light.is_empty();
         if empty {
             let id = room.head.room;
@@ -110,8 +124,15 @@ impl Room {
         }
     }
 
-    pub(crate) fn links(&self) -> impl Iterator<Item = u32> + '_ {
-        self.full.iter().chain(&self.light).copied()
+    /// How many links are in it.
+    pub(crate) fn links(&self) -> usize {
+        self.full.len() + self.light.len()
+    }
+
+    /// Links of its members.
+    pub(crate) fn members(&self) -> impl Iterator<Item = u32> + '_ {
+        let links = self.full.iter().chain(&self.light).copied();
+        links.filter(|link| self.visitors.is_empty() || !self.visitors.contains(link))
     }
 }
 
@@ -147,7 +168,14 @@ mod tests {
             hub.get(slot).map(|room| room.full.clone()),
             Some(vec![2, 1])
         );
+        hub.set_visitor(slot, 2, true);
+        let members = |hub: &Hub| hub.get(slot).map(|room| room.members().collect::<Vec<_>>());
+        assert_eq!(members(&hub), Some(vec![1]));
         assert!(!hub.leave(slot, 2, Depth::Full));
+        // The link's number is another's now, who is a member.
+        hub.join(head(room, 6), false, 2, Depth::Light);
+        assert_eq!(members(&hub), Some(vec![1, 2]));
+        assert!(!hub.leave(slot, 2, Depth::Light));
         assert!(hub.leave(slot, 1, Depth::Full));
         assert_eq!((hub.rooms(), hub.slot(room)), (0, None));
     }

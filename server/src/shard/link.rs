@@ -5,11 +5,12 @@ use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
-use parlor_protocol::RoomId;
+use parlor_protocol::{Refusal, RoomId};
 use tokio::sync::{Notify, oneshot};
 
 use super::hub::Depth;
 use super::{Lane, LinkRef, Who};
+use crate::guard::rate;
 use crate::net::{Connection, Flushed, Gather, Outbound};
 
 /// Tag of a queued frame that belongs to no room's batches: losing it means that the person's own
@@ -33,6 +34,12 @@ pub(crate) struct Link {
     pub(crate) entered: bool,
     /// Its session is over: only what is queued still leaves.
     pub(crate) ended: bool,
+    /// Decided against while its entry was being decided: told when that decision comes.
+    pub(crate) turned_away: Option<Box<Refusal>>,
+    /// Where it came from, as it is counted there.
+    pub(crate) counted_at: rate::Who,
+    /// When its session was last noted as seen, ms since the Unix epoch.
+    pub(crate) seen_ms: u64,
     /// The client takes zstd.
     pub(crate) zstd: bool,
     /// Whether the link stands in one of the flusher's lists.
@@ -42,7 +49,8 @@ pub(crate) struct Link {
     /// Rooms of the person, the few at full depth with when they were opened.
     pub(crate) rooms: Vec<Joined>,
     /// Rooms asked to be opened whose access is being checked.
-    pub(crate) opening: Vec<RoomId>,
+    opening: Vec<(RoomId, u32)>,
+    wishes: u32,
     /// Rooms left while the list of rooms was being read.
     pub(crate) left: Vec<RoomId>,
     /// Rooms whose batches were dropped, by slot.
@@ -68,12 +76,15 @@ pub(crate) struct Joined {
     pub(crate) heads: bool,
     /// The room's rev when it was joined here: what came before may be hidden from this person.
     pub(crate) since: u64,
+    /// The person is no member: they look into a public room for as long as they have it open.
+    pub(crate) visitor: bool,
 }
 
 impl Link {
     pub(super) fn new(generation: u32, connection: Connection, now: Instant) -> Self {
         Self {
             generation,
+            counted_at: rate::Who::address(connection.address().ip()),
             connection,
             control: None,
             command: None,
@@ -81,6 +92,8 @@ impl Link {
             who: None,
             entered: false,
             ended: false,
+            turned_away: None,
+            seen_ms: 0,
             zstd: false,
             dirty: false,
             // Long ago: the first thing to write leaves at once.
@@ -88,6 +101,7 @@ impl Link {
             in_flight: 0,
             rooms: Vec::new(),
             opening: Vec::new(),
+            wishes: 0,
             left: Vec::new(),
             behind: Vec::new(),
             behind_user: false,
@@ -192,14 +206,30 @@ impl Link {
         self.unstall();
     }
 
-    /// Notes that the room is to be opened, once however often asked. What is refused stays noted:
-    /// the oldest goes when there are more than can be asked at one time.
-    pub(crate) fn note_opening(&mut self, room: RoomId) {
-        self.opening.retain(|other| *other != room);
+    /// Notes that the room is to be opened. What is refused stays noted: the oldest goes when there
+    /// are more than can be asked at one time. The wish's number, by which it is granted: a wish
+    /// that was undone is not brought back by a later one for the same room.
+    pub(crate) fn note_opening(&mut self, room: RoomId) -> u32 {
         if self.opening.len() >= IN_FLIGHT as usize {
             self.opening.remove(0);
         }
-        self.opening.push(room);
+        self.wishes = self.wishes.wrapping_add(1);
+        self.opening.push((room, self.wishes));
+        self.wishes
+    }
+
+    /// Takes a wish that is granted; `false` when it was undone.
+    pub(super) fn take_opening(&mut self, room: RoomId, number: u32) -> bool {
+        let position = self.opening.iter().position(|it| *it == (room, number));
+        position.is_some_and(|at| {
+            self.opening.remove(at);
+            true
+        })
+    }
+
+    /// The room is not to be opened after all.
+    pub(super) fn undo_opening(&mut self, room: RoomId) {
+        self.opening.retain(|(other, _)| *other != room);
     }
 
     fn unstall(&mut self) {

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parlor_protocol::limit::IDLE_MS;
 use parlor_protocol::room::Head;
 use parlor_protocol::signal::PresenceState;
 use parlor_protocol::sync::UserBatch;
@@ -13,9 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::hub::Depth;
 use super::state::{Shard, State};
-use super::{Committed, Lane, LinkRef, ReplyAddress, RoomCommitted, ToShard, Who};
+use super::{Committed, Core, Lane, LinkRef, ReplyAddress, RoomCommitted, ToShard, Who};
 use crate::store::{ReaderChange, UserAppended};
 
 /// Messages handled before writing what they made due: bounds one pause of the shard.
@@ -34,7 +32,7 @@ pub(super) async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ToShard>) 
 }
 
 impl State {
-    fn handle(&mut self, message: ToShard, shard: &Shard) {
+    pub(super) fn handle(&mut self, message: ToShard, shard: &Shard) {
         match message {
             ToShard::Reply {
                 to,
@@ -42,27 +40,28 @@ impl State {
                 members_of,
             } => self.answer(to, frame, members_of),
             ToShard::Committed(committed) => self.committed(*committed, shard),
-            ToShard::Identified { link, who } => self.identified(link, who),
-            ToShard::Entered { link, reply, rooms } => self.entered(link, reply, rooms, shard),
-            ToShard::NotEntered { link, reply } => self.not_entered(link, reply),
-            ToShard::Activate {
+            ToShard::Identified { link, who } => self.identified(link, who, shard),
+            ToShard::Entered {
                 link,
-                room: _,
-                head,
-            } => drop(self.activate(link, head)),
+                request,
+                reply,
+                rooms,
+            } => self.entered(link, request, reply, rooms, shard),
+            ToShard::NotEntered { link, reply } => self.not_entered(link, reply),
+            ToShard::Activate { wish, head, member } => drop(self.activate(wish, head, member)),
             ToShard::User(user) => self.user_appended(&user),
             ToShard::EndSessions {
                 user,
                 sessions,
                 but,
                 code,
-            } => self.end_sessions(user, sessions, but, code),
-            ToShard::Drain { done } => super::run::drain(self, shard, done),
+            } => self.end_sessions(user, sessions, but, code, shard),
+            ToShard::Drain { done } => super::run::drain(self, done),
         }
     }
 
     pub(crate) fn answer(&mut self, to: ReplyAddress, frame: Bytes, members_of: Option<RoomId>) {
-        let gone = members_of.is_some_and(|room| !self.has_room(to.link, room));
+        let gone = members_of.is_some_and(|room| !self.is_member(to.link, room));
         let frame = if gone {
             frame::encode(to.request, &Refusal::new(Code::NOT_FOUND))
         } else {
@@ -148,25 +147,45 @@ impl State {
             .for_each(|index| self.push_user(index, &frame, rev));
     }
 
-    fn identified(&mut self, at: LinkRef, who: Who) {
+    fn identified(&mut self, at: LinkRef, who: Who, shard: &Shard) {
         let user = who.user;
+        let full = self.links_of(user).len() >= shard.core.config.link.per_person as usize;
         if let Some(link) = self.link(at) {
             link.who = Some(who);
+            if full {
+                shard.core.metrics.refused_links.add(1);
+                link.turned_away = Some(Box::new(too_many_links()));
+            }
             self.identify(at, user);
         }
     }
 
-    fn entered(&mut self, at: LinkRef, reply: Bytes, rooms: Vec<(Head, bool)>, shard: &Shard) {
+    fn entered(
+        &mut self,
+        at: LinkRef,
+        request: u32,
+        reply: Bytes,
+        rooms: Vec<(Head, bool)>,
+        shard: &Shard,
+    ) {
         let Some(link) = self.link(at) else { return };
+        if let Some(refusal) = link.turned_away.take() {
+            return self.not_entered(at, frame::encode(request, &*refusal));
+        }
         // Rooms left since the list was read stay left.
         let left = std::mem::take(&mut link.left);
         link.entered = true;
+        link.seen_ms = shard.core.now_ms();
         let user = link.who.as_ref().map(|who| who.user);
         link.reply(Lane::Control, reply);
         if let Some(decision) = link.decision.take() {
             let _ = decision.send(true);
         }
-        link.rooms.reserve_exact(rooms.len());
+        link.rooms.reserve(rooms.len());
+        let early: Vec<u32> = link.rooms.iter().map(|joined| joined.slot).collect();
+        for slot in early {
+            self.touch(slot, user);
+        }
         for (head, direct) in rooms
             .into_iter()
             .filter(|(head, _)| !left.contains(&head.room))
@@ -184,6 +203,7 @@ impl State {
     fn not_entered(&mut self, at: LinkRef, reply: Bytes) {
         self.unidentify(at);
         if let Some(link) = self.link(at) {
+            link.turned_away = None;
             link.reply(Lane::Control, reply);
             if let Some(decision) = link.decision.take() {
                 let _ = decision.send(false);
@@ -198,6 +218,7 @@ impl State {
         sessions: Option<Vec<SessionId>>,
         but: Option<SessionId>,
         code: Code,
+        shard: &Shard,
     ) {
         for index in self.links_of(user).to_vec() {
             let Some(link) = self.links.get(index as usize) else {
@@ -210,38 +231,39 @@ impl State {
                         .is_none_or(|sessions| sessions.contains(&who.session))
             });
             if ends {
-                self.end(index, code);
+                self.end(index, code, &shard.core);
             }
         }
     }
 
-    /// Ends a link that has last words to say: nothing more is pushed or read.
-    fn end(&mut self, index: u32, code: Code) {
+    /// Ends a link that has last words to say: nothing more is pushed or read. One whose entry is
+    /// still being decided is refused when that is done.
+    pub(super) fn end(&mut self, index: u32, code: Code, core: &Core) {
         let Some(link) = self.links.get_mut(index as usize) else {
             return;
         };
         if link.entered {
             link.entered = false;
             link.ended = true;
+            core.metrics.entered.add(-1);
             let connection = link.connection.clone();
             spawn_local(async move {
                 let _ = timeout(LAST_WORDS, connection.closed()).await;
                 connection.close(code, code.text());
             });
+        } else if !link.ended {
+            link.turned_away = Some(Box::new(Refusal::new(code)));
         }
     }
+}
 
-    /// Heads only from here on; a room that is being opened is not opened after all.
-    pub(crate) fn close_room(&mut self, at: LinkRef, room: RoomId) {
-        if let Some(link) = self.link(at) {
-            link.opening.retain(|other| *other != room);
-        }
-        self.set_depth(at.index, room, Depth::Light);
-    }
+/// One more link than a person may have. They may come back by themselves: others may have ended.
+fn too_many_links() -> Refusal {
+    let text = "Too many devices or programs are connected to this account at once; close some.";
+    Refusal::with_text(Code::BUSY, text).retry_after_ms(TOO_MANY_RETRY_MS)
 }
 
 /// Time for the last reply of an ended link to leave.
 const LAST_WORDS: Duration = Duration::from_millis(100);
-
-/// How long a presence digest is good for; repeated at half of it.
-pub(super) const PRESENCE_LIFE_MS: u64 = IDLE_MS as u64;
+/// When a person with too many links may try again, ms.
+const TOO_MANY_RETRY_MS: u32 = 5_000;

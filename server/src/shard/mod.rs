@@ -7,10 +7,17 @@ mod flusher;
 mod hub;
 mod link;
 mod mailbox;
+mod pace;
 mod presence;
+mod rooms;
 mod run;
 mod serve;
+mod signals;
 mod state;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod write;
 
 use std::sync::Arc;
 
@@ -63,6 +70,15 @@ pub struct Who {
     pub administrator: bool,
     /// No rates apply: an account for load tests.
     pub unlimited: bool,
+    /// When the session ends, however much it is used.
+    pub expires_at_ms: u64,
+}
+
+/// A room that a link asked to open. Whatever takes the room from the link undoes the wish.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub link: LinkRef,
+    pub number: u32,
 }
 
 /// What the core tells the shard. The order of sending is the order of effect.
@@ -77,11 +93,12 @@ pub enum ToShard {
     },
     /// A commit: acknowledgements and what readers see.
     Committed(Box<Committed>),
-    /// The link's person is known: changes of their rooms count from now on.
+    /// The link's person is known: changes of their rooms and of their sessions count from now on.
     Identified { link: LinkRef, who: Who },
     /// The entry was granted, with all rooms of the person (and whether each is direct).
     Entered {
         link: LinkRef,
+        request: u32,
         reply: Bytes,
         rooms: Vec<(Head, bool)>,
     },
@@ -89,9 +106,10 @@ pub enum ToShard {
     NotEntered { link: LinkRef, reply: Bytes },
     /// Access was granted: the room is at full depth from here on.
     Activate {
-        link: LinkRef,
-        room: RoomId,
+        wish: Wish,
         head: Head,
+        /// Whether the person is a member; others may look into a public room.
+        member: bool,
     },
     /// Something of a person's own changed.
     User(Box<UserAppended>),

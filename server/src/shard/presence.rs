@@ -1,34 +1,39 @@
-//! Who is there and who is typing: volatile, coalesced, shed first. Rules without I/O.
+//! Who is there and who is typing: volatile, coalesced, shed first. Rules without I/O; when what
+//! they say leaves is decided by [`super::pace`].
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use parlor_protocol::limit::{PRESENCE_PEOPLE, TYPING_PEOPLE};
-use parlor_protocol::signal::{PersonPresence, PresenceDigest, PresenceState, TypingDigest};
-use parlor_protocol::{Extensions, UserId, frame};
+use parlor_protocol::signal::{PersonPresence, PresenceDigest, PresenceState};
+use parlor_protocol::{Extensions, RoomId, UserId};
 
-use super::state::State;
+use super::LinkRef;
+use super::pace::{Pacer, Sort};
 
-/// Changes of a room's presence within this time travel in one digest.
-pub(super) const COALESCE: Duration = Duration::from_millis(20);
-/// A room's next digest follows its last one after this long at the earliest; a large room sends
-/// counts only, and seldom.
-const PAUSE_MS: u64 = 200;
-const PAUSE_LARGE_MS: u64 = 2_000;
 /// How long a person counts as typing after the last signal.
 const TYPING_MS: u64 = 5_000;
-/// People named in one digest so that it fits a datagram.
-const NAMED: usize = 56;
+/// How often it is looked whether somebody stopped without saying so.
+pub(super) const TYPING_LOOK_MS: u64 = 250;
+/// People named in one digest, so that it fits a datagram.
+const NAMED: usize = 60;
 
 /// Presence of everyone linked to this shard.
 #[derive(Default)]
 pub(super) struct Presences {
     people: HashMap<UserId, PresenceState>,
-    /// Rooms whose digest is due, by slot.
-    touched: HashSet<u32>,
-    sent_ms: HashMap<u32, u64>,
+    /// Who changed since a room's last digest, by slot.
+    changed: HashMap<u32, Changed>,
+    /// Rooms whose last digest named nobody, since too many were online.
+    counted: HashSet<u32>,
     typing: HashMap<u32, Vec<(UserId, u64)>>,
-    typing_changed: HashSet<u32>,
+    pub(super) pacer: Pacer,
+    /// Links that opened a room in this step, and know nothing of it yet.
+    pub(super) openers: Vec<(u32, LinkRef)>,
+}
+
+enum Changed {
+    Some(Vec<UserId>),
+    All,
 }
 
 impl Presences {
@@ -42,7 +47,7 @@ impl Presences {
             let before = people.len();
             people.retain(|(other, _)| *other != user);
             if people.len() != before {
-                self.typing_changed.insert(*slot);
+                self.pacer.touch((*slot, Sort::Typing));
             }
         }
     }
@@ -54,57 +59,84 @@ impl Presences {
             .is_some_and(|held| std::mem::replace(held, state) != state)
     }
 
-    /// Somebody of this room came, went or changed.
-    pub(super) fn touch(&mut self, slot: u32) {
-        self.touched.insert(slot);
-    }
-
-    /// Rooms whose digest is due at `now_ms`. Each must be answered for.
-    pub(super) fn due(&mut self, now_ms: u64, is_large: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut due = Vec::new();
-        let sent = &mut self.sent_ms;
-        self.touched.retain(|slot| {
-            let pause = if is_large(*slot) {
-                PAUSE_LARGE_MS
-            } else {
-                PAUSE_MS
-            };
-            let is_due = sent.get(slot).is_none_or(|at| now_ms >= at + pause);
-            if is_due {
-                sent.insert(*slot, now_ms);
-                due.push(*slot);
+    /// Somebody of this room came, went or changed; without a person, everything is told anew.
+    pub(super) fn touch(&mut self, slot: u32, user: Option<UserId>) {
+        self.pacer.touch((slot, Sort::Presence));
+        let changed = self.changed.entry(slot);
+        let changed = changed.or_insert_with(|| Changed::Some(Vec::new()));
+        match (changed, user) {
+            (Changed::Some(people), Some(user)) if people.len() < PRESENCE_PEOPLE => {
+                if !people.contains(&user) {
+                    people.push(user);
+                }
             }
-            !is_due
-        });
-        due
-    }
-
-    /// Whether anything waits for its time.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.touched.is_empty() || !self.typing_changed.is_empty() || !self.typing.is_empty()
-    }
-
-    /// The people of a digest: everyone online, or nobody in a room too large for names.
-    pub(super) fn digest(&self, users: &HashSet<UserId>) -> (bool, Vec<PersonPresence>) {
-        if users.len() > NAMED.min(PRESENCE_PEOPLE) {
-            return (false, Vec::new());
+            (changed, _) => *changed = Changed::All,
         }
-        let state = |user: &UserId| {
-            self.people
-                .get(user)
-                .copied()
-                .unwrap_or(PresenceState::ONLINE)
+    }
+
+    /// Whether there is anything that may leave with this step.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.pacer.is_fresh() || !self.openers.is_empty()
+    }
+
+    /// What to tell a room of who is online in it: everyone where one datagram holds that, else
+    /// those who changed, and in a room too large for names how many there are.
+    pub(super) fn digests(
+        &mut self,
+        slot: u32,
+        room: RoomId,
+        users: &HashSet<UserId>,
+    ) -> Vec<PresenceDigest> {
+        let changed = self.changed.remove(&slot).unwrap_or(Changed::All);
+        if users.len() > PRESENCE_PEOPLE {
+            self.counted.insert(slot);
+            return self.whole(room, users);
+        }
+        match (self.counted.remove(&slot), changed) {
+            (false, Changed::Some(people)) if users.len() > NAMED => {
+                self.name(room, users, people.into_iter(), false)
+            }
+            _ => self.whole(room, users),
+        }
+    }
+
+    /// Everything there is to tell of a room.
+    pub(super) fn whole(&self, room: RoomId, users: &HashSet<UserId>) -> Vec<PresenceDigest> {
+        let named = (users.len() <= PRESENCE_PEOPLE).then_some(users);
+        let people = named.into_iter().flatten().copied();
+        self.name(room, users, people, users.len() <= NAMED)
+    }
+
+    fn name(
+        &self,
+        room: RoomId,
+        users: &HashSet<UserId>,
+        people: impl Iterator<Item = UserId>,
+        complete: bool,
+    ) -> Vec<PresenceDigest> {
+        let person = |user: UserId| PersonPresence {
+            user,
+            state: match users.contains(&user) {
+                true => self
+                    .people
+                    .get(&user)
+                    .copied()
+                    .unwrap_or(PresenceState::ONLINE),
+                false => PresenceState::OFFLINE,
+            },
         };
-        (
-            true,
-            users
-                .iter()
-                .map(|user| PersonPresence {
-                    user: *user,
-                    state: state(user),
-                })
-                .collect(),
-        )
+        let digest = |people: &[PersonPresence]| PresenceDigest {
+            room,
+            online: users.len() as u32,
+            complete,
+            people: people.to_vec(),
+            ext: Extensions::NONE,
+        };
+        let people: Vec<PersonPresence> = people.map(person).collect();
+        match people.len() {
+            0 => vec![digest(&[])],
+            _ => people.chunks(NAMED).map(digest).collect(),
+        }
     }
 
     pub(super) fn typing(&mut self, slot: u32, user: UserId, on: bool, now_ms: u64) {
@@ -114,166 +146,146 @@ impl Presences {
             (Some(at), true) => people[at].1 = now_ms + TYPING_MS,
             (Some(at), false) => {
                 people.swap_remove(at);
-                self.typing_changed.insert(slot);
+                self.pacer.touch((slot, Sort::Typing));
             }
             (None, true) if people.len() < TYPING_PEOPLE => {
                 people.push((user, now_ms + TYPING_MS));
-                self.typing_changed.insert(slot);
+                self.pacer.touch((slot, Sort::Typing));
             }
             (None, _) => {}
         }
+        if self.typing.get(&slot).is_some_and(Vec::is_empty) {
+            self.typing.remove(&slot);
+        }
     }
 
-    /// Rooms whose typing people changed, with who types now.
-    pub(super) fn typing_due(&mut self, now_ms: u64) -> Vec<(u32, Vec<UserId>)> {
-        let changed = &mut self.typing_changed;
+    /// Who types in a room.
+    pub(super) fn typing_in(&self, slot: u32) -> Vec<UserId> {
+        let people = self.typing.get(&slot).into_iter().flatten();
+        people.map(|(user, _)| *user).collect()
+    }
+
+    /// Forgets who has said nothing for too long.
+    pub(super) fn expire_typing(&mut self, now_ms: u64) {
+        let pacer = &mut self.pacer;
         self.typing.retain(|slot, people| {
             let before = people.len();
             people.retain(|(_, until)| *until > now_ms);
             if people.len() != before {
-                changed.insert(*slot);
+                pacer.touch((*slot, Sort::Typing));
             }
-            !people.is_empty() || changed.contains(slot)
+            !people.is_empty()
         });
-        let due = changed.drain().map(|slot| {
-            let people = self
-                .typing
-                .get(&slot)
-                .map(|people| people.iter().map(|(user, _)| *user).collect());
-            (slot, people.unwrap_or_default())
-        });
-        let due: Vec<_> = due.collect();
-        self.typing.retain(|_, people| !people.is_empty());
-        due
+    }
+
+    pub(super) fn is_typing(&self) -> bool {
+        !self.typing.is_empty()
     }
 
     /// A room has no links any more.
     pub(super) fn forget(&mut self, slot: u32) {
-        self.sent_ms.remove(&slot);
-        self.touched.remove(&slot);
+        self.changed.remove(&slot);
+        self.counted.remove(&slot);
         self.typing.remove(&slot);
-        self.typing_changed.remove(&slot);
+        self.pacer.forget(slot);
     }
 }
-
-impl State {
-    /// Sends the digests that are due; `again`: all of them, since they expire.
-    pub(super) fn send_presence(&mut self, now_ms: u64, again: bool) {
-        if again {
-            let slots: Vec<u32> = self.hub.open_slots().collect();
-            slots
-                .into_iter()
-                .for_each(|slot| self.presences.touch(slot));
-        }
-        if !self.presences.is_waiting() {
-            return;
-        }
-        let hub = &self.hub;
-        let is_large = |slot| {
-            hub.get(slot)
-                .is_some_and(|room| room.links().count() > NAMED)
-        };
-        for slot in self.presences.due(now_ms, is_large) {
-            self.send_digest(slot);
-        }
-        for (slot, people) in self.presences.typing_due(now_ms) {
-            let Some(room) = self.hub.get(slot) else {
-                continue;
-            };
-            let digest = TypingDigest {
-                room: room.head.room,
-                people,
-                ext: Extensions::NONE,
-            };
-            self.signal(slot, &frame::encode(0, &digest));
-        }
-    }
-
-    fn send_digest(&mut self, slot: u32) {
-        let Some(room) = self.hub.get(slot).filter(|room| !room.full.is_empty()) else {
-            return;
-        };
-        let user = |index: u32| {
-            self.links
-                .get(index as usize)
-                .filter(|link| link.entered)?
-                .who
-                .as_ref()
-                .map(|who| who.user)
-        };
-        let users: HashSet<UserId> = room.links().filter_map(user).collect();
-        let (complete, people) = self.presences.digest(&users);
-        let online = users.len() as u32;
-        let digest = PresenceDigest {
-            room: room.head.room,
-            online,
-            complete,
-            people,
-            ext: Extensions::NONE,
-        };
-        self.signal(slot, &frame::encode(0, &digest));
-    }
-
-    /// Sends a signal to everyone who has the room open and nothing waiting: signals never
-    /// displace messages.
-    fn signal(&self, slot: u32, signal: &bytes::Bytes) {
-        let Some(room) = self.hub.get(slot) else {
-            return;
-        };
-        for index in &room.full {
-            let Some(link) = self.links.get(*index as usize).filter(|link| link.entered) else {
-                continue;
-            };
-            if link
-                .push
-                .as_ref()
-                .is_none_or(|push| push.queued_bytes() < SIGNALS_BELOW_BYTES)
-            {
-                link.connection.send_signal(signal.clone());
-            }
-        }
-    }
-}
-
-/// A link with more than this waiting for it gets no signals, bytes.
-const SIGNALS_BELOW_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use parlor_protocol::frame;
+    use parlor_protocol::limit::{HEADER_BYTES, SIGNAL_BYTES};
+
     use super::*;
 
-    #[test]
-    fn changes_of_a_room_are_coalesced_and_paced() {
-        let mut presences = Presences::default();
-        presences.touch(1);
-        presences.touch(1);
-        assert_eq!(presences.due(1_000, |_| false), [1]);
-        presences.touch(1);
-        assert!(presences.due(1_100, |_| false).is_empty() && presences.is_waiting());
-        assert_eq!(presences.due(1_200, |_| false), [1]);
-        presences.touch(1);
-        assert!(presences.due(2_000, |_| true).is_empty());
+    fn people(count: usize) -> HashSet<UserId> {
+        (0..count).map(|_| UserId::new()).collect()
     }
 
     #[test]
-    fn a_large_room_names_nobody() {
-        let presences = Presences::default();
-        let few: HashSet<_> = (0..3).map(|_| UserId::new()).collect();
-        let many: HashSet<_> = (0..200).map(|_| UserId::new()).collect();
-        assert_eq!(presences.digest(&few).1.len(), 3);
-        assert_eq!(presences.digest(&many), (false, Vec::new()));
+    fn a_small_room_is_told_whole_and_each_digest_fits_a_datagram() {
+        let (mut presences, room) = (Presences::default(), RoomId::new());
+        for (count, datagrams) in [(0, 1), (3, 1), (NAMED, 1), (NAMED + 1, 2), (100, 2)] {
+            let users = people(count);
+            presences.touch(1, None);
+            let digests = presences.digests(1, room, &users);
+            assert_eq!(digests.len(), datagrams, "{count} people");
+            let named: HashSet<UserId> = digests
+                .iter()
+                .flat_map(|digest| digest.people.iter().map(|it| it.user))
+                .collect();
+            assert_eq!(named, users);
+            for digest in digests {
+                assert_eq!(digest.complete, count <= NAMED);
+                assert_eq!(digest.online as usize, count);
+                assert!(frame::encode(0, &digest).len() <= HEADER_BYTES + SIGNAL_BYTES);
+            }
+        }
+    }
+
+    #[test]
+    fn a_room_of_a_hundred_hears_only_of_who_changed() {
+        let (mut presences, room, users) = (Presences::default(), RoomId::new(), people(100));
+        let ada = *users.iter().next().unwrap_or(&UserId::default());
+        presences.came(ada, PresenceState::ONLINE);
+        presences.touch(1, None);
+        presences.digests(1, room, &users);
+
+        assert!(presences.set(ada, PresenceState::AWAY));
+        presences.touch(1, Some(ada));
+        presences.touch(1, Some(ada));
+        let told = |digests: Vec<PresenceDigest>| -> Vec<(UserId, PresenceState)> {
+            assert!(digests.iter().all(|digest| !digest.complete));
+            let people = digests.into_iter().flat_map(|digest| digest.people);
+            people.map(|it| (it.user, it.state)).collect()
+        };
+        let away = told(presences.digests(1, room, &users));
+        assert_eq!(away, [(ada, PresenceState::AWAY)]);
+
+        let mut left = users.clone();
+        left.remove(&ada);
+        presences.went(ada);
+        presences.touch(1, Some(ada));
+        let gone = told(presences.digests(1, room, &left));
+        assert_eq!(gone, [(ada, PresenceState::OFFLINE)]);
+    }
+
+    #[test]
+    fn a_large_room_names_nobody_and_everybody_once_it_is_smaller_again() {
+        let (mut presences, room) = (Presences::default(), RoomId::new());
+        let (many, fewer) = (people(101), people(99));
+        presences.touch(1, None);
+        let digests = presences.digests(1, room, &many);
+        assert_eq!((digests.len(), digests[0].online), (1, 101));
+        assert!(digests[0].people.is_empty() && !digests[0].complete);
+        presences.touch(1, many.iter().next().copied());
+        let named: usize = presences
+            .digests(1, room, &fewer)
+            .iter()
+            .map(|digest| digest.people.len())
+            .sum();
+        assert_eq!(named, 99);
     }
 
     #[test]
     fn typing_ends_by_signal_by_time_and_by_leaving() {
         let (mut presences, ada, bob) = (Presences::default(), UserId::new(), UserId::new());
+        let topic = (1, Sort::Typing);
         presences.typing(1, ada, true, 0);
         presences.typing(1, bob, true, 1_000);
-        assert_eq!(presences.typing_due(1_000), [(1, vec![ada, bob])]);
-        assert!(presences.typing_due(1_100).is_empty());
-        assert_eq!(presences.typing_due(5_500), [(1, vec![bob])]);
+        assert_eq!(presences.pacer.next(1_000), Some(topic));
+        assert_eq!(presences.typing_in(1), [ada, bob]);
+        // Going on is no news.
+        presences.typing(1, bob, true, 1_100);
+        presences.expire_typing(1_100);
+        assert_eq!(presences.pacer.next(1_100), None);
+        presences.expire_typing(5_500);
+        assert_eq!(presences.pacer.next(5_500), Some(topic));
+        assert_eq!(presences.typing_in(1), [bob]);
         presences.went(bob);
-        assert_eq!(presences.typing_due(5_600), [(1, vec![])]);
-        assert!(!presences.is_waiting());
+        assert_eq!(presences.pacer.next(5_600), Some(topic));
+        assert!(presences.typing_in(1).is_empty());
+        presences.expire_typing(5_700);
+        assert!(!presences.is_typing());
     }
 }

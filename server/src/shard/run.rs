@@ -11,19 +11,22 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until};
 
-use super::context::now_ms;
 use super::state::{Shard, State};
-use super::{Core, ToShard, mailbox, presence, serve};
+use super::{Core, ToShard, mailbox, serve, signals, upkeep};
+use crate::guard::rate;
 use crate::net::{Bound, Endpoint, EndpointError, Keys, Pending, Settings};
 
 /// How often heads of rooms that are not open go out.
 const HEADS_EVERY: Duration = Duration::from_secs(1);
-/// Window in which clients of a drained node come back, ms: with one node, as soon as it may be
-/// up again.
-const RETRY_MIN_MS: u32 = 200;
-const RETRY_MAX_MS: u32 = 1_000;
-/// Time for links to leave by themselves once told to go.
-const DRAIN: Duration = Duration::from_secs(1);
+/// Time for links to leave by themselves once told to go: all is over within a second.
+const DRAIN: Duration = Duration::from_millis(750);
+/// Time for the last packets of closed links to leave before the socket is given up.
+const WIND_DOWN: Duration = Duration::from_millis(500);
+/// Window in which clients come back, ms: a lone node may be up again once it has wound down. Who
+/// counts from the message instead of the link's end, and so comes earlier, is not answered and
+/// finds the next server by a later packet of the same dial.
+const RETRY_MIN_MS: u32 = 600;
+const RETRY_MAX_MS: u32 = 1_600;
 
 /// A running shard.
 pub struct ShardThread {
@@ -99,21 +102,24 @@ async fn run(
     spawn_local(flush_slots(shard.clone()));
     spawn_local(wake_writable(shard.clone()));
     spawn_local(send_heads(shard.clone()));
-    spawn_local(send_presence(shard.clone()));
+    spawn_local(signals::run(shard.clone()));
+    spawn_local(upkeep::sweep(shard.clone()));
     tokio::select! {
         () = accept(&shard, &endpoint) => {}
         _ = stopped => {}
     }
     endpoint.close("the server has stopped");
     // Bounded: a client that does not answer must not hold the process.
-    let _ = tokio::time::timeout(Duration::from_millis(500), endpoint.idle()).await;
+    let _ = tokio::time::timeout(WIND_DOWN, endpoint.idle()).await;
 }
 
 async fn accept(shard: &Rc<Shard>, endpoint: &Endpoint) {
     while let Some(pending) = endpoint.accept().await {
-        let (half_open, links, draining) =
-            shard.step(|state| (state.half_open, state.links.len(), state.draining));
-        match admit(shard, &pending, half_open, links, draining) {
+        let admit = shard.step(|state| admit(state, shard, &pending));
+        if !matches!(admit, Admit::Yes | Admit::Retry) {
+            shard.core.metrics.refused_links.add(1);
+        }
+        match admit {
             Admit::Yes => {
                 shard.step(|state| state.half_open += 1);
                 shard.core.metrics.half_open.add(1);
@@ -124,10 +130,8 @@ async fn accept(shard: &Rc<Shard>, endpoint: &Endpoint) {
                 shard.core.metrics.retries.add(1);
                 pending.retry();
             }
-            Admit::Refuse => {
-                shard.core.metrics.refused_links.add(1);
-                pending.refuse();
-            }
+            Admit::Refuse => pending.refuse(),
+            Admit::Ignore => pending.ignore(),
         }
     }
 }
@@ -136,22 +140,40 @@ enum Admit {
     Yes,
     Retry,
     Refuse,
+    /// Nothing is said: the client asks again by itself.
+    Ignore,
 }
 
-fn admit(shard: &Shard, pending: &Pending, half_open: u32, links: usize, draining: bool) -> Admit {
+fn admit(state: &State, shard: &Shard, pending: &Pending) -> Admit {
     let bounds = &shard.core.config.link;
-    if draining || links >= bounds.max as usize {
+    // A refusal would cost the client a step of its back-off, for a server that is gone in a moment:
+    // the next packet of the same dial may find the one that follows.
+    if state.draining {
+        return Admit::Ignore;
+    }
+    if state.links.len() >= bounds.max as usize {
         return Admit::Refuse;
     }
-    match half_open >= bounds.half_open && !pending.is_validated() {
+    let crowded = shard.crowded(state, rate::Who::address(pending.address().ip()));
+    // An address is not refused before it is proven: anybody can write it on a packet.
+    match (crowded || state.half_open >= bounds.half_open) && !pending.is_validated() {
         true if pending.may_retry() => Admit::Retry,
         true => Admit::Refuse,
+        false if crowded => Admit::Refuse,
         false => Admit::Yes,
     }
 }
 
+impl Shard {
+    /// Whether an address has as many links as it may.
+    pub(super) fn crowded(&self, state: &State, address: rate::Who) -> bool {
+        let config = &self.core.config;
+        config.limits.addresses && state.links_from(address) >= config.link.per_address
+    }
+}
+
 /// Writes busy links, slot by slot; sleeps while there are none.
-async fn flush_slots(shard: Rc<Shard>) {
+pub(super) async fn flush_slots(shard: Rc<Shard>) {
     loop {
         shard.slots.notified().await;
         let mut due = Instant::now() + shard.step(|state| state.flusher.slot());
@@ -167,7 +189,7 @@ async fn flush_slots(shard: Rc<Shard>) {
     }
 }
 
-async fn wake_writable(shard: Rc<Shard>) {
+pub(super) async fn wake_writable(shard: Rc<Shard>) {
     loop {
         shard.writable.notify.notified().await;
         let links = shard.writable.take();
@@ -182,20 +204,8 @@ async fn send_heads(shard: Rc<Shard>) {
     }
 }
 
-async fn send_presence(shard: Rc<Shard>) {
-    let mut repeat = Instant::now();
-    loop {
-        sleep(presence::COALESCE).await;
-        let again = repeat.elapsed().as_millis() as u64 > mailbox::PRESENCE_LIFE_MS / 2;
-        if again {
-            repeat = Instant::now();
-        }
-        shard.step(|state| state.send_presence(now_ms(), again));
-    }
-}
-
 /// Tells all links to go and answers when they have gone or the time is up.
-pub(super) fn drain(state: &mut State, shard: &Shard, done: oneshot::Sender<()>) {
+pub(super) fn drain(state: &mut State, done: oneshot::Sender<()>) {
     let go_away = GoAway {
         retry_min_ms: RETRY_MIN_MS,
         retry_max_ms: RETRY_MAX_MS,
@@ -209,7 +219,6 @@ pub(super) fn drain(state: &mut State, shard: &Shard, done: oneshot::Sender<()>)
         .iter()
         .map(|(_, link)| link.connection.clone())
         .collect();
-    let _ = shard;
     spawn_local(async move {
         let all_gone = async {
             for connection in &connections {

@@ -18,6 +18,7 @@ use super::enter::{self, Way};
 use super::state::Shard;
 use super::{Lane, LinkRef};
 use crate::dispatch;
+use crate::guard::rate;
 use crate::net::{Connection, Event, Inbound, InboundError, Pending};
 
 /// What this server offers.
@@ -43,7 +44,20 @@ pub(super) async fn serve(shard: Rc<Shard>, pending: Pending) {
     shard.step(|state| state.half_open -= 1);
     shard.core.metrics.half_open.add(-1);
     let Some(connection) = connection else { return };
-    let at = shard.step(|state| state.add(connection.clone()));
+    // Under way when the drain began: nobody would tell it to go.
+    if shard.step(|state| state.draining) {
+        return connection.close(Code::GOING_AWAY, Code::GOING_AWAY.text());
+    }
+    // Looked at again: many handshakes of one address may have been under way at once.
+    let counted_at = rate::Who::address(connection.address().ip());
+    let added = shard.step(|state| match shard.crowded(state, counted_at) {
+        true => None,
+        false => Some(state.add(connection.clone())),
+    });
+    let Some(at) = added else {
+        shard.core.metrics.refused_links.add(1);
+        return connection.close(Code::BUSY, "too many links from this address");
+    };
     let task = LinkTask {
         shard: shard.clone(),
         connection: connection.clone(),

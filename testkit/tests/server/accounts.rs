@@ -1,10 +1,12 @@
 //! Who gets in, and what those hear who do not.
 
 use parlor_protocol::account::Invite;
-use parlor_protocol::hello::{LogIn, Password};
+use parlor_protocol::hello::{Enter, LogIn, Password, Token};
 use parlor_protocol::session::Entry;
-use parlor_protocol::{Code, Extensions};
+use parlor_protocol::{Code, Extensions, RoomId};
 use parlor_server::config::Registration;
+use parlor_server::handler::invite::code_hash;
+use parlor_server::store::NewInvite;
 use parlor_testkit::ask;
 use parlor_testkit::server::{PASSWORD, TestServer};
 use parlor_testkit::wait::eventually;
@@ -138,4 +140,44 @@ async fn people_are_found_by_name_and_strangers_are_left_out() {
         .map(|it| (it.id, it.name.as_str()))
         .collect();
     assert_eq!(found, [(bob.user(), "bob")]);
+}
+
+#[tokio::test]
+async fn a_room_that_cannot_be_joined_does_not_undo_an_account() {
+    let server = open_server().await;
+    server.owner("ada").await;
+    let core = server.server.core();
+    let invite = NewInvite {
+        code: code_hash("NOSUCHROOM"),
+        maker: None,
+        rooms: vec![RoomId::new()],
+        uses: 1,
+        made_at_ms: core.now_ms(),
+        expires_at_ms: core.now_ms() + 1_000_000,
+        owner: false,
+    };
+    core.store.create_invite(invite).await.unwrap();
+    let bob = server.register("bob", "NOSUCHROOM").await;
+    server.connect(bob.by_password(PASSWORD)).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_are_not_guessed_at_leisure_and_who_has_one_is_not_kept_out() {
+    let server = TestServer::with(|config| {
+        config.server.registration = Registration::Open;
+        config.limits.addresses = true;
+    })
+    .await;
+    let ada = server.owner("ada").await;
+    let mut codes = Vec::new();
+    for guess in 0..12 {
+        let guess = Enter {
+            token: Token([guess; 32]),
+            ext: Extensions::NONE,
+        };
+        codes.push(turned_away(&server, Entry::Token(guess)).await.code);
+    }
+    assert_eq!(codes[0], Code::SESSION_ENDED);
+    assert_eq!(codes.last(), Some(&Code::RATE_LIMITED));
+    server.connect(ada.by_token()).await.unwrap();
 }

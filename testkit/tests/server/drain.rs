@@ -1,5 +1,7 @@
 //! A server that is told to stop.
 
+use std::time::Duration;
+
 use parlor_client_core::net::ConnectError;
 use parlor_protocol::Code;
 use parlor_protocol::room::RoomKind;
@@ -34,18 +36,23 @@ async fn links_are_told_to_go_and_what_was_acknowledged_is_there_afterwards() {
 }
 
 #[tokio::test]
-async fn who_stays_is_cut_off_in_time_and_nobody_new_is_taken() {
+async fn who_stays_is_cut_off_in_time_and_who_dials_is_left_to_find_the_next_server() {
     let server = open_server().await;
     let (mut ada, _bob) = ada_and_bob(&server).await;
-    let dial = server.dial();
+    let mut dial = server.dial();
+    // Shorter than the drain: this dial is to meet no other server.
+    dial.deadlines.answer = Duration::from_millis(400);
+    let metrics = server.server.core().metrics.clone();
     let stopping = tokio::spawn(server.restart());
-    ada.go_away().await;
+    let go_away = ada.go_away().await;
+    assert!(go_away.retry_min_ms < go_away.retry_max_ms);
     let hello = parlor_client_core::net::hello("testkit", 0);
-    let refused = parlor_client_core::net::Greeted::connect(&dial, &hello).await;
+    let unanswered = parlor_client_core::net::Greeted::connect(&dial, &hello).await;
     assert!(
-        matches!(refused, Err(ConnectError::Refused { .. })),
-        "{refused:?}"
+        matches!(unanswered, Err(ConnectError::NoAnswer { .. })),
+        "{unanswered:?}"
     );
+    assert!(metrics.refused_links.get() > 0);
     let why = ada.closed().await;
     let code = match &why {
         parlor_client_core::net::CloseReason::Server { code, .. } => *code,

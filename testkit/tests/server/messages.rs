@@ -2,7 +2,7 @@
 
 use parlor_protocol::hello::Done;
 use parlor_protocol::limit::TEXT_INLINE_BYTES;
-use parlor_protocol::message::{Page, Place, Post, Posted};
+use parlor_protocol::message::{Page, Place, Post, Posted, Timeline};
 use parlor_protocol::room::RoomKind;
 use parlor_protocol::sync::UserEntry;
 use parlor_protocol::{Code, SendKey};
@@ -159,4 +159,18 @@ async fn what_is_read_on_one_device_is_read_on_the_other() {
     // Who speaks has read.
     let said = desk.post(room, "seen").await;
     assert_eq!(phone.open(room).await.summary.read, said.seq);
+}
+
+#[tokio::test]
+async fn a_reply_into_a_thread_is_refused_until_threads_are_there() {
+    let server = open_server().await;
+    let (ada, bob) = ada_and_bob(&server).await;
+    let room = room_of(RoomKind::PRIVATE, &ada, &[&bob]).await;
+    let root = ada.post(room, "a root").await;
+    let reply = Post {
+        timeline: Timeline(root.seq),
+        ..ask::post(room, "a reply")
+    };
+    assert_eq!(bob.refused(&reply).await, Code::UNSUPPORTED);
+    assert_eq!(ada.post(room, "the next").await.seq, root.seq + 1);
 }

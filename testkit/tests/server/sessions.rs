@@ -1,5 +1,6 @@
 //! Sessions: listed, ended, renewed.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use parlor_client_core::net::CloseReason;
@@ -7,6 +8,7 @@ use parlor_protocol::account::{ListSessions, LogOut, Sessions};
 use parlor_protocol::hello::{Done, Enter, Token};
 use parlor_protocol::session::Entry;
 use parlor_protocol::{Code, Extensions};
+use parlor_server::handler::account;
 use parlor_testkit::ask;
 use parlor_testkit::device::Device;
 use parlor_testkit::server::{PASSWORD, TestServer};
@@ -173,4 +175,40 @@ async fn a_session_that_is_too_old_or_unused_too_long_is_over() {
             Code::SESSION_ENDED
         );
     }
+}
+
+/// The steps of an entry, with something in between.
+#[tokio::test]
+async fn what_ends_a_session_between_the_steps_of_entering_is_found() {
+    let server = open_server().await;
+    let ada = server.owner("ada").await;
+    let core = server.server.core();
+    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let log_in = async || {
+        let Entry::LogIn(log_in) = ada.by_password(PASSWORD) else {
+            unreachable!("a log-in")
+        };
+        account::log_in(core, from, log_in).await.unwrap()
+    };
+    let confirmed = async |granted: &account::Granted| {
+        let confirmed = account::confirm(core, granted).await;
+        confirmed.map_err(|refusal| refusal.code)
+    };
+    let by_log_in = log_in().await;
+    assert_eq!(confirmed(&by_log_in).await, Ok(()));
+    let by_token = account::enter(core, from, &ada.token).await.unwrap();
+    assert_eq!(confirmed(&by_token).await, Ok(()));
+
+    core.store.end_sessions(ada.user, None).await.unwrap();
+    for granted in [&by_log_in, &by_token] {
+        assert_eq!(confirmed(granted).await, Err(Code::SESSION_ENDED));
+    }
+    // The password changed, and all sessions ended, just before this one was made.
+    let late = log_in().await;
+    core.store.set_password(ada.user, "another").await.unwrap();
+    assert_eq!(confirmed(&late).await, Err(Code::BAD_LOG_IN));
+    let left = core.store.sessions(ada.user).await.unwrap();
+    assert!(left.is_empty(), "nobody holds its token");
+    core.store.set_disabled(ada.user, true).await.unwrap();
+    assert_eq!(confirmed(&late).await, Err(Code::SESSION_ENDED));
 }

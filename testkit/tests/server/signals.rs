@@ -176,3 +176,27 @@ async fn signals_above_their_rate_are_dropped_and_messages_are_not() {
     .await;
     write_in_a_flood(&server).await;
 }
+
+#[tokio::test]
+async fn who_only_looks_into_a_public_room_is_not_there() {
+    let server = open_server().await;
+    let (mut ada, carl) = (
+        device(&server, &server.owner("ada").await).await,
+        device(&server, &server.register("carl", "").await).await,
+    );
+    let room = room_of(RoomKind::PUBLIC, &ada, &[]).await;
+    ada.open(room).await;
+    carl.open(room).await;
+    assert!(carl.link.signal(&ask::typing(room, true)));
+    assert!(ada.link.signal(&ask::typing(room, true)));
+    let digest: TypingDigest = ada.push().await;
+    assert_eq!(digest.people, [ada.user()]);
+    carl.done(&ask::join(room)).await;
+    let here = PresenceState::ONLINE;
+    let (first, second) = (ada.user(), carl.user());
+    online(&mut ada, &[(first, here), (second, here)]).await;
+    // A member's typing is shown.
+    assert!(carl.link.signal(&ask::typing(room, true)));
+    let digest: TypingDigest = ada.push().await;
+    assert!(digest.people.contains(&second));
+}

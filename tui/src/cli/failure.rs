@@ -121,6 +121,7 @@ pub(super) const CLASSES: [(Exit, &[&str]); 6] = [
             "name_invalid",
             "account_disabled",
             "profile_taken",
+            "other_server",
             "unsent_of_another",
             "unsent",
             "text_empty",

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parlor_protocol::link::{JoinLink, Pin, ServerAddress};
-use parlor_protocol::{Code, Refusal, RoomId, UserId, hello};
+use parlor_protocol::{Code, Refusal, RoomId, SendKey, UserId, hello};
 
 use super::{Admin, Answer, Command, Live, PAGE, Password, UserView};
 use crate::guard::name::{self, fold};
 use crate::guard::password;
+use crate::handler::account;
 use crate::handler::invite::{code_hash, new_code};
-use crate::store::{NewInvite, NewUser, Store, UserRow};
+use crate::store::{NewInvite, NewUser, RoomCommand, Store, UserRow};
 
 const HOUR_MS: u64 = 3600 * 1000;
 
@@ -84,11 +85,23 @@ impl Desk {
             made_at_ms: crate::shard::now_ms(),
             unlimited: false,
         };
+        let id = user.id;
         self.store
             .create_user(user)
             .await
             .map_err(said)?
             .map_err(said)?;
+        // As who comes by a join code finds it; the account stands without it, too.
+        let first = account::first_change(&*self.store, administrator, true).await;
+        if let Some((room, change)) = first.map_err(said)? {
+            let command = RoomCommand {
+                room,
+                actor: id,
+                send_key: SendKey::new(),
+                change,
+            };
+            self.live.commit(vec![command]).await?;
+        }
         Ok(Answer::Done)
     }
 

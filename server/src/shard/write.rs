@@ -1,0 +1,233 @@
+//! Queues what links are to receive, and writes it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parlor_protocol::limit::HEADS;
+use parlor_protocol::room::Head;
+use parlor_protocol::sync::{Behind, Heads};
+use parlor_protocol::{Code, Extensions, RoomId, frame};
+
+use super::flusher::Flusher;
+use super::link::{Link, TAG_HEADS, TAG_USER};
+use super::state::{Shard, State};
+use super::{Lane, LinkRef};
+
+impl Shard {
+    /// Writes the links of the flusher's next slot.
+    pub(super) fn flush_slot(&self, late: Duration) {
+        let mut state = self.state.borrow_mut();
+        let links = state.flusher.take_slot(late);
+        state.flush_list(&links, self);
+        state.flusher.recycle(links);
+        if !state.flusher.is_waiting() {
+            state.gather.clear();
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn reply(&mut self, at: LinkRef, lane: Lane, frame: Bytes) {
+        if let Some(link) = self.link(at) {
+            link.reply(lane, frame);
+            self.mark(at.index);
+        }
+    }
+
+    /// Queues a batch of a room for everyone who reads it at full depth, and heads for the others.
+    pub(super) fn fan_out(&mut self, slot: u32, frames: &crate::room::BatchFrames) -> u64 {
+        let now = Instant::now();
+        let Some(room) = self.hub.get(slot) else {
+            return 0;
+        };
+        let mut queued = 0;
+        self.flusher.count(room.full.len(), now);
+        for index in &room.full {
+            let Some(link) = self.links.get_mut(*index as usize) else {
+                continue;
+            };
+            if link.entered && link.push(frames.for_reader(link.zstd), slot, self.outbound_bytes) {
+                queued += 1;
+            }
+            mark(&mut self.flusher, link, *index, now);
+        }
+        for index in &room.light {
+            let Some(link) = self.links.get_mut(*index as usize) else {
+                continue;
+            };
+            let at = LinkRef {
+                index: *index,
+                generation: link.generation,
+            };
+            // Who enters hears of all heads when they ask for what is theirs.
+            if !link.entered {
+                continue;
+            }
+            let first = !link.rooms.iter().any(|joined| joined.heads);
+            if let Some(joined) = link.joined(slot) {
+                joined.heads = true;
+            }
+            if first {
+                self.heads.push(at);
+            }
+        }
+        queued
+    }
+
+    pub(super) fn push_user(&mut self, index: u32, frame: &Bytes, rev: u64) {
+        let bound = self.outbound_bytes;
+        if let Some(link) = self
+            .links
+            .get_mut(index as usize)
+            .filter(|link| link.entered)
+        {
+            link.user_rev = rev;
+            link.push(frame, TAG_USER, bound);
+            self.mark(index);
+        }
+    }
+
+    /// Once a second: heads of rooms that are not open.
+    pub(super) fn send_heads(&mut self) {
+        for at in std::mem::take(&mut self.heads) {
+            let bound = self.outbound_bytes;
+            let Some(link) = self
+                .links
+                .get_mut(at.index as usize)
+                .filter(|link| link.entered && link.generation == at.generation)
+            else {
+                continue;
+            };
+            let mut heads = Vec::new();
+            for joined in link
+                .rooms
+                .iter_mut()
+                .filter(|joined| joined.heads)
+                .take(HEADS)
+            {
+                joined.heads = false;
+                heads.extend(self.hub.get(joined.slot).map(|room| room.head));
+            }
+            if !heads.is_empty() {
+                let frame = frame::encode(
+                    0,
+                    &Heads {
+                        heads,
+                        ext: Extensions::NONE,
+                    },
+                );
+                link.push(&frame, TAG_HEADS, bound);
+                // More than one frame holds, or dropped with a full queue: again in a second.
+                if link.rooms.iter().any(|joined| joined.heads) {
+                    self.heads.push(at);
+                }
+                self.mark(at.index);
+            }
+        }
+    }
+
+    pub(super) fn mark(&mut self, index: u32) {
+        if let Some(link) = self.links.get_mut(index as usize) {
+            let now = Instant::now();
+            self.flusher.count(1, now);
+            mark(&mut self.flusher, link, index, now);
+        }
+    }
+
+    pub(super) fn flush_now(&mut self, shard: &Shard) {
+        let links = self.flusher.take_now();
+        if !links.is_empty() {
+            self.flush_list(&links, shard);
+        }
+        self.flusher.recycle(links);
+    }
+
+    fn flush_list(&mut self, links: &[u32], shard: &Shard) {
+        let now = Instant::now();
+        for index in links {
+            let Some(link) = self.links.get_mut(*index as usize) else {
+                continue;
+            };
+            let at = LinkRef {
+                index: *index,
+                generation: link.generation,
+            };
+            link.last_flush = now;
+            if !link.flush(&mut self.gather, at, &shard.writable) {
+                link.connection
+                    .close(Code::UNEXPECTED, "a stream was stopped");
+            }
+            if !link.behind.is_empty() || link.behind_user {
+                self.catch_up(*index, shard);
+            }
+        }
+        shard.core.metrics.flushes.add(links.len() as u64);
+    }
+
+    /// Tells a link that fell behind where it may pull from, once its queue is empty again.
+    pub(super) fn catch_up(&mut self, index: u32, shard: &Shard) {
+        let Some(link) = self.links.get_mut(index as usize) else {
+            return;
+        };
+        if !link.entered || link.push.as_ref().is_none_or(|push| !push.is_empty()) {
+            return;
+        }
+        if link.rooms.iter().any(|joined| joined.heads) {
+            // Heads may have been dropped with the rest. Asked for twice, they are sent once.
+            self.heads.push(LinkRef {
+                index,
+                generation: link.generation,
+            });
+        }
+        let lost = std::mem::take(&mut link.behind);
+        let lost_user = std::mem::take(&mut link.behind_user);
+        let user_rev = link.user_rev;
+        // Each under the tag of what it speaks of: dropped in its turn, it is told again.
+        let behind: Vec<(u32, Head)> = lost
+            .into_iter()
+            // A room left meanwhile is no business of this link, nor is who has its slot now.
+            .filter(|slot| link.joined(*slot).is_some())
+            .filter_map(|slot| Some((slot, self.hub.get(slot)?.head)))
+            .chain(lost_user.then(|| {
+                let own = Head {
+                    room: RoomId::default(),
+                    head: 0,
+                    rev: user_rev,
+                };
+                (TAG_USER, own)
+            }))
+            .collect();
+        shard.core.metrics.slow_links.add(1);
+        for (tag, head) in behind {
+            let frame = frame::encode(
+                0,
+                &Behind {
+                    head,
+                    ext: Extensions::NONE,
+                },
+            );
+            link.push(&frame, tag, usize::MAX);
+        }
+        let at = LinkRef {
+            index,
+            generation: link.generation,
+        };
+        link.flush(&mut self.gather, at, &shard.writable);
+    }
+
+    /// Links that can be written again.
+    pub(super) fn writable(&mut self, links: Vec<LinkRef>) {
+        for at in links {
+            if self.link(at).is_some() {
+                self.mark(at.index);
+            }
+        }
+    }
+}
+
+fn mark(flusher: &mut Flusher, link: &mut Link, index: u32, now: Instant) {
+    if !link.dirty {
+        link.dirty = true;
+        flusher.mark(index, now.saturating_duration_since(link.last_flush));
+    }
+}
