@@ -88,6 +88,8 @@ pub(crate) struct Room {
     pub(crate) typing: Vec<(UserId, Instant)>,
     pub(crate) presence: PresenceView,
     pub(crate) presence_at: Option<Instant>,
+    /// When each person of it was named last.
+    pub(crate) presence_told: HashMap<UserId, Instant>,
     /// When a typing signal of one's own was sent last.
     pub(crate) typed_at: Option<Instant>,
     /// It is open, and what the server holds is here.
@@ -105,6 +107,7 @@ impl Room {
             typing: Vec::new(),
             presence: PresenceView::default(),
             presence_at: None,
+            presence_told: HashMap::new(),
             typed_at: None,
             current: false,
             settled: false,

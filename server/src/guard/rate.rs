@@ -44,6 +44,13 @@ impl Who {
         Self::of(1, bytes)
     }
 
+    /// An address that enters by tokens: those that are over must not keep anybody from logging in.
+    pub fn tokens_from(address: IpAddr) -> Self {
+        let mut who = Self::address(address);
+        who.0[0] = 3;
+        who
+    }
+
     /// An account that somebody tries to enter, known or not, by its folded name.
     pub fn account(folded_name: &str) -> Self {
         let digest = Sha256::digest(folded_name.as_bytes());
@@ -59,7 +66,7 @@ impl Who {
     }
 
     fn is_address(self) -> bool {
-        self.0[0] == 1
+        matches!(self.0[0], 1 | 3)
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn log_in(core: &Core, address: SocketAddr, log_in: LogIn) -> Result<G
 /// Enters by a session's token, which is replaced when it has grown old.
 pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Granted, Refusal> {
     // Who guesses is slowed down, who has a session is not: only what is refused counts.
-    let ended = || match core.log_ins(rate::Who::address(address.ip())) {
+    let ended = || match core.log_ins(rate::Who::tokens_from(address.ip())) {
         Ok(()) => Refusal::new(Code::SESSION_ENDED),
         Err(limited) => limited,
     };
@@ -82,6 +82,12 @@ pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Gr
             .accept_token(session.id, &hash, now)
             .await
             .map_err(failed)?;
+        // Another token may have been offered in between: then this one is void, and who were let in
+        // by it would throw away the one that is good.
+        let held = core.store.session_by_token(&hash).await.map_err(failed)?;
+        if held.is_none_or(|held| held.by_next) {
+            return Err(Refusal::new(Code::BUSY).retry_after_ms(200));
+        }
     }
     let _ = core
         .seen

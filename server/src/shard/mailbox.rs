@@ -47,7 +47,7 @@ impl State {
                 reply,
                 rooms,
             } => self.entered(link, request, reply, rooms, shard),
-            ToShard::NotEntered { link, reply } => self.not_entered(link, reply),
+            ToShard::NotEntered { link, reply } => self.not_entered(link, reply, shard),
             ToShard::Activate { wish, head, member } => drop(self.activate(wish, head, member)),
             ToShard::User(user) => self.user_appended(&user),
             ToShard::EndSessions {
@@ -170,7 +170,7 @@ impl State {
     ) {
         let Some(link) = self.link(at) else { return };
         if let Some(refusal) = link.turned_away.take() {
-            return self.not_entered(at, frame::encode(request, &*refusal));
+            return self.not_entered(at, frame::encode(request, &*refusal), shard);
         }
         // Rooms left since the list was read stay left.
         let left = std::mem::take(&mut link.left);
@@ -200,8 +200,8 @@ impl State {
         self.mark(at.index);
     }
 
-    fn not_entered(&mut self, at: LinkRef, reply: Bytes) {
-        self.unidentify(at);
+    fn not_entered(&mut self, at: LinkRef, reply: Bytes, shard: &Shard) {
+        self.unidentify(at, &shard.core);
         if let Some(link) = self.link(at) {
             link.turned_away = None;
             link.reply(Lane::Control, reply);

@@ -11,7 +11,7 @@ use parlor_protocol::{Extensions, RoomId, UserId, frame};
 use tokio::time::sleep_until;
 
 use super::LinkRef;
-use super::hub::Room;
+use super::hub::{Depth, Room};
 use super::pace::Sort;
 use super::presence::TYPING_LOOK_MS;
 use super::state::{Shard, State};
@@ -114,7 +114,12 @@ impl State {
     }
 
     fn tell_opener(&mut self, slot: u32, at: LinkRef, now_ms: u64) {
-        let Some(room) = self.hub.get(slot) else {
+        // Left or closed in the same step; the slot may be another room's by now.
+        let open = self.link(at).is_some_and(|link| {
+            link.joined(slot)
+                .is_some_and(|joined| joined.depth == Depth::Full)
+        });
+        let Some(room) = self.hub.get(slot).filter(|_| open) else {
             return;
         };
         if room.links() > TOLD_ALONE {

@@ -172,15 +172,18 @@ impl State {
     }
 
     /// The entry failed after all.
-    pub(super) fn unidentify(&mut self, at: LinkRef) {
+    pub(super) fn unidentify(&mut self, at: LinkRef, core: &super::Core) {
         let Some(who) = self.link(at).and_then(|link| link.who.take()) else {
             return;
         };
         self.leave_all(at.index, who.user);
         if let Some(links) = self.users.get_mut(&who.user) {
             links.retain(|other| *other != at.index);
+            // Their other link may have gone while this one was being decided.
             if links.is_empty() {
                 self.users.remove(&who.user);
+                self.presences.went(who.user);
+                core.set_online(who.user, false);
             }
         }
     }

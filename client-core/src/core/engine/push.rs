@@ -11,6 +11,7 @@ use parlor_protocol::{Kind, Refusal, RoomId};
 use super::Engine;
 use crate::api::{Change, Presence, PresenceView};
 use crate::core::screen::lock;
+use crate::core::state::PRESENCE_FOR;
 use crate::net::RequestError;
 use crate::sync::RoomSync;
 
@@ -146,8 +147,14 @@ impl Engine {
             after.retain(|(other, _)| *other != user);
             if presence != Presence::Offline {
                 after.push((user, presence));
+                known.presence_told.insert(user, Instant::now());
             }
         }
+        // The server names everyone anew twice in that time: who is named no more has gone.
+        known
+            .presence_told
+            .retain(|_, at| at.elapsed() < PRESENCE_FOR);
+        after.retain(|(user, _)| known.presence_told.contains_key(user));
         after.truncate(parlor_protocol::limit::PRESENCE_PEOPLE);
         known.presence = PresenceView {
             online,

@@ -40,7 +40,8 @@ const CHANGES: &str = concat!(
         ORDER BY 1 LIMIT ?4)
     SELECT r.rev, r.head, r.floor, r.members, r.name, c.rev, c.kind, ",
     message_columns!(),
-    ", u.id, coalesce(b.role, 0), u.name, u.display_name, r.topic
+    ", iif(c.kind = 2, c.ref_a, NULL), coalesce(b.role, 0), coalesce(u.name, ''),
+        coalesce(u.display_name, ''), r.topic
     FROM place r
     LEFT JOIN changed c
     LEFT JOIN messages m ON c.kind = 1 AND m.room = r.id AND m.timeline = c.ref_a AND m.seq = c.ref_b

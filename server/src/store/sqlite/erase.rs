@@ -50,7 +50,9 @@ const STEPS: [&str; 9] = [
     "DELETE FROM markers WHERE (user, room, timeline) IN (SELECT k.user, k.room, k.timeline
         FROM users u JOIN markers k ON k.user = u.id WHERE u.unlimited = 1 LIMIT ?1) RETURNING NULL",
     "DELETE FROM user_changes WHERE (user, kind, room) IN (SELECT c.user, c.kind, c.room
-        FROM users u JOIN user_changes c ON c.user = u.id WHERE u.unlimited = 1 LIMIT ?1) RETURNING NULL",
+        FROM users u JOIN user_changes c ON c.user = u.id WHERE u.unlimited = 1
+            AND NOT EXISTS (SELECT 1 FROM members m WHERE m.room = c.room AND m.user = c.user)
+        LIMIT ?1) RETURNING NULL",
     "DELETE FROM sessions WHERE id IN (SELECT s.id
         FROM users u JOIN sessions s ON s.user = u.id WHERE u.unlimited = 1 LIMIT ?1) RETURNING NULL",
     // Whoever is in a direct room with somebody stays, disabled: that room is the other one's, too.

@@ -131,3 +131,23 @@ async fn erasing_a_load_leaves_everybody_else_alone() {
     world.act(ann, next, say("first")).await.unwrap();
     assert_eq!(store.changes(next, 0, 1).await.unwrap().head, 1);
 }
+
+#[tokio::test]
+async fn a_room_that_an_erased_account_has_left_can_be_caught_up_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, world) = begin(&folder).await;
+    let [ann] = world.people().await;
+    let load = world.load_person("load").await;
+    let room = world.room_of(RoomKind::PUBLIC, [ann, load]).await;
+    world.act(load, room, Change::Leave).await.unwrap();
+    while store.erase_load(20).await.unwrap() > 0 {}
+    assert!(store.user(load).await.unwrap().is_none());
+    let changes = store.changes(room, 0, 1).await.unwrap();
+    assert_eq!(changes.through, changes.rev);
+    assert!(
+        changes
+            .entries
+            .iter()
+            .all(|entry| entry.open_room().is_ok())
+    );
+}
