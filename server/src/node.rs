@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,7 @@ impl Node {
             requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
             log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
             online: Mutex::new(HashSet::new()),
+            endings: AtomicU64::new(0),
             began: Instant::now(),
             shard,
             store: store.clone(),

@@ -13,7 +13,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::metadata::Metadata;
-use crate::program::{Failure, cargo, line};
+use crate::program::{Failure, cargo, line, program};
 use report::Outcome;
 use steps::{Bench, Step, Work, steps};
 
@@ -131,10 +131,12 @@ fn load(bench: &Bench, seed: u32, json: &Path, folder: &Path) -> Result<Command,
     {
         return Err(at(json, "removing", source));
     }
-    let head = "run --release --quiet -p parlor-bench -- run";
-    let words = head.split_whitespace();
-    let words: Vec<_> = words.chain(bench.arguments.split_whitespace()).collect();
-    let mut command = cargo(&words);
+    // What the step `build` made: `cargo run` would make it anew with the features of one crate.
+    let built = folder.with_file_name("release").join("parlor-bench");
+    let words = ["run"]
+        .into_iter()
+        .chain(bench.arguments.split_whitespace());
+    let mut command = program(&built.to_string_lossy(), &words.collect::<Vec<_>>());
     if bench.targets {
         command.arg("--targets");
     }

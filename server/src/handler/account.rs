@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Answered, failed, invite};
 use crate::config::Registration;
 use crate::guard::{name, password, rate};
-use crate::shard::{Core, ToShard, Who, new_token};
+use crate::shard::{Core, Who, new_token};
 use crate::store::{
     Change, NewSession, NewUser, RoomCommand, RoomName, SessionFound, Store, TokenHash, UserRow,
 };
@@ -300,8 +300,7 @@ async fn grant(
     })
 }
 
-/// Looks at session and account once more when the shard knows the person: it did not hear of what
-/// ended them before.
+/// Looks at session and account once more when sessions ended before the shard knew the person.
 pub async fn confirm(core: &Core, granted: &Granted) -> Result<(), Refusal> {
     let (user, session) = (granted.user.id, granted.session);
     let found = core.store.session_by_token(&granted.token_hash).await;
@@ -384,13 +383,8 @@ async fn end(core: &Core, user: UserId, session: SessionId) -> Result<(), Refusa
             "There is no such session of yours.",
         ));
     }
-    let ended = ToShard::EndSessions {
-        user,
-        sessions: Some(vec![session]),
-        but: None,
-        code: Code::SESSION_ENDED,
-    };
-    core.shard.send(ended).await;
+    core.end_sessions(user, Some(vec![session]), None, Code::SESSION_ENDED)
+        .await;
     Ok(())
 }
 
@@ -428,13 +422,7 @@ pub async fn set_password(
     let hash = core.gate.hash(new).await?;
     core.store.set_password(user, &hash).await.map_err(failed)?;
     core.store.end_sessions(user, but).await.map_err(failed)?;
-    core.shard
-        .send(ToShard::EndSessions {
-            user,
-            sessions: None,
-            but,
-            code: Code::SESSION_ENDED,
-        })
+    core.end_sessions(user, None, but, Code::SESSION_ENDED)
         .await;
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 /// Control, command and at most six bulk transfers at once.
 const BIDI_STREAMS: u32 = 8;
@@ -26,6 +26,9 @@ const CRYPTO_BUFFER_BYTES: usize = 16 * 1024;
 const ACK_ELICITING: u32 = 10;
 const ACK_DELAY: Duration = Duration::from_millis(25);
 const ACK_REORDERING: u32 = 2;
+/// Discovery of a larger packet ends within so many bytes of what passes: two probes, one for tunnels
+/// and one for Ethernet. Each is padding that the other side reads byte by byte.
+const MTU_STEP_BYTES: u16 = 100;
 
 /// `heartbeat`, `idle`: see the settings of the same names.
 pub(super) fn config(heartbeat: Duration, idle: Duration) -> Arc<TransportConfig> {
@@ -33,8 +36,11 @@ pub(super) fn config(heartbeat: Duration, idle: Duration) -> Arc<TransportConfig
     acks.ack_eliciting_threshold(VarInt::from_u32(ACK_ELICITING))
         .max_ack_delay(Some(ACK_DELAY))
         .reordering_threshold(VarInt::from_u32(ACK_REORDERING));
+    let mut discovery = MtuDiscoveryConfig::default();
+    discovery.minimum_change(MTU_STEP_BYTES);
     let mut transport = TransportConfig::default();
     transport
+        .mtu_discovery_config(Some(discovery))
         .max_concurrent_bidi_streams(VarInt::from_u32(BIDI_STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
         .send_window(SEND_WINDOW_BYTES)

@@ -1,14 +1,15 @@
 //! What handlers and the shard share.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use parlor_protocol::link::{JoinLink, Pin, ServerAddress};
-use parlor_protocol::{Refusal, SessionId, UserId};
+use parlor_protocol::{Code, Refusal, SessionId, UserId};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::ShardHandle;
+use super::{ShardHandle, ToShard};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::{Class, Rates, Who};
@@ -40,6 +41,8 @@ pub struct Core {
     pub seen: mpsc::Sender<(SessionId, u64, String)>,
     /// People with an entered link, as the shard last said.
     pub online: Mutex<HashSet<UserId>>,
+    /// How often sessions were ended or their people's rights changed.
+    pub endings: AtomicU64,
     /// Start of the steady clock that rates are counted by.
     pub began: Instant,
 }
@@ -80,6 +83,30 @@ impl Core {
         } else {
             people.remove(&user);
         }
+    }
+
+    /// Ends the links of sessions that are ended in the database already.
+    pub async fn end_sessions(
+        &self,
+        user: UserId,
+        sessions: Option<Vec<SessionId>>,
+        but: Option<SessionId>,
+        code: Code,
+    ) {
+        // Between the database and the shard: whoever looked at the session before it ended, and is
+        // known to the shard after it was told, sees another number.
+        self.endings.fetch_add(1, Ordering::SeqCst);
+        let end = ToShard::EndSessions {
+            user,
+            sessions,
+            but,
+            code,
+        };
+        self.shard.send(end).await;
+    }
+
+    pub fn endings(&self) -> u64 {
+        self.endings.load(Ordering::SeqCst)
     }
 
     /// The link that a join code is given out as.

@@ -21,6 +21,7 @@ pub(super) enum Way {
 
 /// Decides and tells the shard.
 pub(super) async fn decide(core: Arc<Core>, link: LinkRef, address: SocketAddr, way: Way) {
+    let endings = core.endings();
     let (request, granted) = match way {
         Way::LogIn(request, log_in) => (request, account::log_in(&core, address, log_in).await),
         Way::Register(request, register) => {
@@ -28,10 +29,17 @@ pub(super) async fn decide(core: Arc<Core>, link: LinkRef, address: SocketAddr, 
         }
         Way::Token(request, enter) => (request, account::enter(&core, address, &enter.token).await),
     };
-    tell(&core, link, request, granted).await;
+    tell(&core, link, request, granted, endings).await;
 }
 
-async fn tell(core: &Core, link: LinkRef, request: u32, granted: Result<Granted, Refusal>) {
+/// `endings`: how many there were before the session was looked up.
+async fn tell(
+    core: &Core,
+    link: LinkRef,
+    request: u32,
+    granted: Result<Granted, Refusal>,
+    endings: u64,
+) {
     let refused = |refusal: Refusal| ToShard::NotEntered {
         link,
         reply: frame::encode(request, &refusal),
@@ -48,9 +56,9 @@ async fn tell(core: &Core, link: LinkRef, request: u32, granted: Result<Granted,
         unlimited: granted.user.unlimited,
         expires_at_ms: granted.expires_at_ms,
     };
-    // Before the list of rooms is read and the session looked at again, so that nothing is missed.
+    // Before the list of rooms is read and endings are looked at, so that nothing is missed.
     core.shard.send(ToShard::Identified { link, who }).await;
-    let rooms = match account::confirm(core, &granted).await {
+    let rooms = match confirm(core, &granted, endings).await {
         Ok(()) => core.store.heads(user).await.map_err(failed),
         Err(refusal) => Err(refusal),
     };
@@ -64,6 +72,14 @@ async fn tell(core: &Core, link: LinkRef, request: u32, granted: Result<Granted,
         Err(refusal) => refused(refusal),
     };
     core.shard.send(message).await;
+}
+
+/// What ended from here on reaches the shard after the person did; what ended before is looked up.
+async fn confirm(core: &Core, granted: &Granted, endings: u64) -> Result<(), Refusal> {
+    if core.endings() == endings {
+        return Ok(());
+    }
+    account::confirm(core, granted).await
 }
 
 fn entered(request: u32, granted: &Granted) -> Bytes {

@@ -191,7 +191,6 @@ pub(super) fn steps() -> Vec<Step> {
             &[],
             "nextest run --profile soak -p parlor-testkit --features mutations mutation",
         ),
-        cargo("build", "the programs that are measured", &[], BUILD),
         cargo(
             "terminal",
             "the terminal app on a room of a million messages: first paint, memory, key to screen",
@@ -208,6 +207,8 @@ pub(super) fn steps() -> Vec<Step> {
             ],
             "nextest run --profile soak --release -p parlor-testkit lossy_room",
         ),
+        // Just before what runs them: a step above may have built one with other features.
+        cargo("build", "the programs that are measured", &[], BUILD),
     ];
     for load in LOADS {
         steps.extend(of_load(load));

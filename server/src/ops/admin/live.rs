@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::room::{ReplyTo, Submission};
-use crate::shard::{Core, ToShard};
+use crate::shard::Core;
 use crate::store::{Committed, RoomCommand, Store};
 
 /// How a node is.
@@ -68,13 +68,7 @@ impl Live for Core {
     }
 
     async fn end_links(&self, user: UserId, code: Code) {
-        let end = ToShard::EndSessions {
-            user,
-            sessions: None,
-            but: None,
-            code,
-        };
-        self.shard.send(end).await;
+        self.end_sessions(user, None, None, code).await;
     }
 
     async fn status(&self) -> Status {

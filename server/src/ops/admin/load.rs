@@ -188,7 +188,10 @@ impl Desk {
         } else {
             self.leave_rooms(user).await?;
         }
-        self.store.set_disabled(user, true).await.map_err(said)
+        self.store.set_disabled(user, true).await.map_err(said)?;
+        // Who logged in meanwhile.
+        self.live.end_links(user, Code::ACCOUNT_DISABLED).await;
+        Ok(())
     }
 
     /// Part of the database's rows; nobody is in the rooms any more but their keeper.

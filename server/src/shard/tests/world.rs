@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -61,6 +62,7 @@ impl World {
             requests: Arc::new(Semaphore::new(1)),
             log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
             online: Mutex::new(HashSet::new()),
+            endings: AtomicU64::new(0),
             began: Instant::now(),
             public_address: "localhost:7443".parse().unwrap(),
             pins: Vec::new(),
