@@ -318,7 +318,11 @@ impl Explain for SendError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LogOutError {
     #[error(
-        "{0} messages are not sent yet and would be lost: wait until they are gone, or log out all the same"
+        "{} not sent yet and would be lost: wait until nothing is left, or log out all the same",
+        match .0 {
+            1 => "1 message is".to_owned(),
+            more => format!("{more} messages are"),
+        }
     )]
     Unsent(usize),
     #[error(transparent)]

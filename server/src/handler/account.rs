@@ -16,7 +16,8 @@ use crate::config::Registration;
 use crate::guard::{name, password, rate};
 use crate::shard::{Core, Who, new_token};
 use crate::store::{
-    Change, NewSession, NewUser, RoomCommand, RoomName, SessionFound, Store, TokenHash, UserRow,
+    Change, CodeHash, InviteRow, NewSession, NewUser, RoomCommand, RoomName, SessionFound, Store,
+    TokenHash, UserRow,
 };
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -123,28 +124,8 @@ pub async fn register(
     core.log_ins(rate::Who::address(address.ip()))?;
     let now = core.now_ms();
     let code = invite::code_hash(&register.code);
-    let invite = match register.code.is_empty() {
-        true => None,
-        false => Some(
-            core.store
-                .invite(&code, None, now)
-                .await
-                .map_err(failed)?
-                .ok_or_else(|| Refusal::new(Code::INVITE_INVALID))?,
-        ),
-    };
+    let invite = may_register(core, &register, &code, now).await?;
     let owner = invite.as_ref().is_some_and(|invite| invite.owner);
-    // The owner link is for an installation without accounts; afterwards it opens nothing.
-    if owner && !core.store.is_empty().await.map_err(failed)? {
-        return Err(Refusal::new(Code::INVITE_INVALID));
-    }
-    match core.config.server.registration {
-        _ if owner => {}
-        Registration::Open => {}
-        Registration::Invite if invite.is_some() => {}
-        Registration::Invite => return Err(Refusal::new(Code::INVITE_REQUIRED)),
-        Registration::Closed => return Err(Refusal::new(Code::REGISTRATION_CLOSED)),
-    }
     let name = name::user_name(&register.name)?;
     let display_name = name::display_name(&register.display_name, &name.shown)?;
     password::check_length(&register.password)?;
@@ -203,6 +184,38 @@ pub async fn register(
     };
     settle(core, id, owner, rooms).await;
     grant(core, address, row, register.device).await
+}
+
+/// The invite that an account is made by, if by any; refused where there may be none.
+async fn may_register(
+    core: &Core,
+    register: &Register,
+    code: &CodeHash,
+    now_ms: u64,
+) -> Result<Option<InviteRow>, Refusal> {
+    let invite = match register.code.is_empty() {
+        true => None,
+        false => Some(
+            core.store
+                .invite(code, None, now_ms)
+                .await
+                .map_err(failed)?
+                .ok_or_else(|| Refusal::new(Code::INVITE_INVALID))?,
+        ),
+    };
+    let owner = invite.as_ref().is_some_and(|invite| invite.owner);
+    // The owner link is for an installation without accounts; afterwards it opens nothing.
+    if owner && !core.store.is_empty().await.map_err(failed)? {
+        return Err(Refusal::new(Code::INVITE_INVALID));
+    }
+    match core.config.server.registration {
+        _ if owner => {}
+        Registration::Open => {}
+        Registration::Invite if invite.is_some() => {}
+        Registration::Invite => return Err(Refusal::new(Code::INVITE_REQUIRED)),
+        Registration::Closed => return Err(Refusal::new(Code::REGISTRATION_CLOSED)),
+    }
+    Ok(invite)
 }
 
 /// Gives a new person their first rooms, as far as that is possible.

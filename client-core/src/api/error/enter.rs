@@ -38,7 +38,7 @@ pub enum EnterError {
     )]
     ProfileTaken { name: String, server: String },
     #[error(
-        "{unsent} messages of {name} are not sent yet: log in as {name} and let them go or discard them, or use another profile (-P NAME)"
+        "{name} has unsent messages here ({unsent}): log in as {name} and let them go or discard them, or use another profile (-P NAME)"
     )]
     UnsentOfAnother { name: String, unsent: usize },
     #[error(transparent)]
