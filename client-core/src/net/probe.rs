@@ -34,6 +34,18 @@ pub enum Action {
 /// Quiet time after which a foreground client probes.
 pub const FOREGROUND_QUIET: Duration = Duration::from_secs(2);
 
+/// A link in the foreground that is usually heard often is missed sooner: after so many of its usual
+/// pauses, and no sooner than after [`QUIET_LEAST`]. Who only listens and comes from another address
+/// (a rebound NAT) is found by the server with the next packet of their own, and hears nothing until
+/// then.
+const USUAL_PAUSES: u32 = 8;
+
+/// See [`USUAL_PAUSES`]; above what a busy server or a lost packet costs.
+const QUIET_LEAST: Duration = Duration::from_millis(400);
+
+/// Sounds closer to each other than this are one: frames of one flush.
+const ONE_SOUND: Duration = Duration::from_millis(10);
+
 /// Time an urgent or foreground probe has for its answer; with
 /// [`FOREGROUND_QUIET`] a dead server is noticed within 3.5 s.
 pub const PROMPT_ANSWER: Duration = Duration::from_millis(1_500);
@@ -124,6 +136,8 @@ pub struct Probe {
     attention: Attention,
     pace: Pace,
     heard_at: Instant,
+    /// The pause between sounds, of late, averaged.
+    usual: Duration,
     sent_at: Instant,
     ticked: (Instant, Duration),
     state: State,
@@ -138,6 +152,7 @@ impl Probe {
             attention,
             pace,
             heard_at: now,
+            usual: FOREGROUND_QUIET,
             sent_at: now,
             ticked: (now, wall),
             state: State::Quiet,
@@ -149,6 +164,10 @@ impl Probe {
     pub fn heard(&mut self, now: Instant) -> Option<Action> {
         if matches!(self.state, State::Closed) {
             return None;
+        }
+        let pause = now.saturating_duration_since(self.heard_at);
+        if pause >= ONE_SOUND {
+            self.usual = (self.usual * 7 + pause.min(FOREGROUND_QUIET)) / 8;
         }
         self.heard_at = now;
         let dialling = matches!(self.state, State::Beside { .. });
@@ -234,8 +253,22 @@ impl Probe {
         asleep > WAKE_JUMP || late > WAKE_JUMP
     }
 
+    /// How long this link may be quiet.
+    fn quiet(&self) -> Duration {
+        let most = self.pace.quiet(self.attention);
+        match self.attention {
+            Attention::Foreground => (self.usual * USUAL_PAUSES).max(QUIET_LEAST).min(most),
+            Attention::Background => most,
+        }
+    }
+
+    /// Whether the probe that is out came before the transport asks by itself.
+    pub fn asked_early(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.heard_at) < self.pace.quiet(self.attention)
+    }
+
     fn probe_due(&self) -> Instant {
-        let quiet = self.pace.quiet(self.attention);
+        let quiet = self.quiet();
         (self.heard_at + quiet).min(self.sent_at + self.pace.heartbeat)
     }
 
@@ -322,6 +355,40 @@ mod tests {
         );
         assert_eq!(desk.probe.next_deadline(), None);
         assert_eq!(desk.heard(), None);
+    }
+
+    #[test]
+    fn a_link_that_is_heard_often_is_missed_soon() {
+        let mut desk = Desk::new(Attention::Foreground);
+        // Frames of one flush, and flushes twenty a second.
+        for _ in 0..100 {
+            desk.pass(50);
+            for _ in 0..3 {
+                assert_eq!(desk.heard(), None);
+            }
+        }
+        assert_eq!(
+            desk.run(2_100),
+            [(400, Action::Probe), (1_900, Action::DialBeside)]
+        );
+        // It was only a pause in the talk: each that is answered makes the next one longer.
+        let mut pauses = Vec::new();
+        assert_eq!(desk.heard(), Some(Action::StopDial));
+        for _ in 0..12 {
+            let asked = desk.run(3_000).first().copied().unwrap();
+            assert_eq!(asked.1, Action::Probe);
+            pauses.push(asked.0);
+            desk.heard();
+        }
+        assert!(pauses.is_sorted(), "{pauses:?}");
+        assert_eq!(pauses.last(), Some(&2_000));
+        // Nobody looks on: the server's own times hold.
+        let mut desk = Desk::new(Attention::Background);
+        for _ in 0..100 {
+            desk.pass(50);
+            desk.heard();
+        }
+        assert_eq!(desk.run(19_000), []);
     }
 
     #[test]

@@ -106,13 +106,14 @@ impl Watch {
         action
     }
 
-    /// After a wake-up, on a new route, or on a link that was made in the background, QUIC's own
-    /// PING is not due yet: the server is asked with one of ours.
+    /// After a wake-up, on a new route, on a link that was made in the background, or where one that is
+    /// usually heard often fell silent, QUIC's own PING is not due yet: the server is asked with one of ours.
     fn ping_if_quic_does_not(&mut self, link: &Link, now: Instant) {
         let Some((asked_at, pings_before)) = self.asked else {
             return;
         };
-        let quic_had_its_chance = now.saturating_duration_since(asked_at) >= QUIC_PINGS_WITHIN;
+        let quic_had_its_chance = self.probe.asked_early(now)
+            || now.saturating_duration_since(asked_at) >= QUIC_PINGS_WITHIN;
         if self.ping.is_none() && quic_had_its_chance && link.pings_sent() == pings_before {
             // Busy: then requests are under way, which ask just as well.
             self.ping = link
