@@ -95,7 +95,7 @@ fn announce(config: &Config, server: &Server) -> Result<(), Failure> {
     }
     if reach.known != Known::Loopback {
         say(&format!(
-            "  firewall  allow UDP port {port}, for example: ufw allow {port}/udp"
+            "  firewall  allow port {port} for UDP, and for TCP, by which networks without UDP come; for example: ufw allow {port}"
         ))?;
     }
     warn_of_buffers(config, server);

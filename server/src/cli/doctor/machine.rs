@@ -22,7 +22,7 @@ const EARLIEST_S: u64 = 1_767_225_600;
 pub(super) async fn examine(config: &Config, server: Option<&Status>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if server.is_none() {
-        findings.push(udp_port(config));
+        findings.push(link_port(config));
         findings.extend(http_port(config).await);
     }
     findings.push(buffers(config));
@@ -32,11 +32,14 @@ pub(super) async fn examine(config: &Config, server: Option<&Status>) -> Vec<Fin
     findings
 }
 
-fn udp_port(config: &Config) -> Finding {
+fn link_port(config: &Config) -> Finding {
     let address = SocketAddr::new(config.listen.address, config.listen.port);
     match net::bind(&node::settings(config, address)) {
-        Ok(bound) => Finding::good("UDP port", format!("{} is free", bound.address)),
-        Err(error) => Finding::problem("UDP port", error.to_string()),
+        Ok(bound) => {
+            let text = format!("{} is free, UDP and TCP", bound.address);
+            Finding::good("port", text)
+        }
+        Err(error) => Finding::problem("port", error.to_string()),
     }
 }
 

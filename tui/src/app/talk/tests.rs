@@ -269,6 +269,14 @@ fn trouble_is_told_in_four_words() {
 }
 
 #[test]
+fn a_link_over_tcp_says_so() {
+    let mut views = views();
+    views.link.transport = Some(Transport::Tcp);
+    let shown = screen(&mut talk(), &views, 80, 24);
+    assert!(shown.contains("● Connected over TCP · 12 ms"), "{shown}");
+}
+
+#[test]
 fn a_join_link_is_shown_whole() {
     let mut views = views();
     let link = format!(
