@@ -16,4 +16,4 @@ pub use connection::{Connection, Event, Pending};
 pub use endpoint::{Bound, Endpoint, EndpointError, Keys, Settings, Transport, bind};
 pub use inbound::{Inbound, InboundError};
 pub use outbound::{Flushed, Gather, Outbound};
-pub use tcp::{BulkConnection, Came, Dialled, Listener};
+pub use tcp::{BulkConnection, Came, DESCRIPTORS_KEPT, Dialled, Listener};

@@ -8,5 +8,5 @@ mod turns;
 
 pub use arrive::{BulkConnection, Came};
 pub(super) use listener::listen;
-pub use listener::{Dialled, Listener};
+pub use listener::{DESCRIPTORS_KEPT, Dialled, Listener};
 pub(super) use pipe::Pipe;

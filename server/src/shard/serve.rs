@@ -83,7 +83,9 @@ pub(super) async fn serve_connection(shard: Rc<Shard>, connection: Connection) {
         let _ = timeout(LAST_WORDS, connection.closed()).await;
         connection.close(code, &reason);
     }
-    if connection.is_closed() {
+    if connection.is_tcp() {
+        // QUIC sees to all of this by itself.
+        connection.close(Code(0), "goodbye");
         connection.linger().await;
     }
     shard.step(|state| state.remove(at, &shard));

@@ -14,8 +14,9 @@ use crate::node;
 use crate::ops::admin::Status;
 use crate::ops::http;
 
-/// Descriptors that a server needs at most: links share one socket, the rest is files and tools.
-const DESCRIPTORS: u64 = 256;
+/// Descriptors below which a server has no room for links over TCP, which take one each; those over
+/// QUIC share one.
+const DESCRIPTORS: u64 = 2 * net::DESCRIPTORS_KEPT;
 /// No clock of a machine that runs this is before it: 2026-01-01.
 const EARLIEST_S: u64 = 1_767_225_600;
 

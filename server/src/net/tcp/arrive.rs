@@ -39,7 +39,7 @@ impl Dialled {
         let stream = TlsAcceptor::from(self.tls).accept(self.tcp).await.ok()?;
         let (tcp, tls) = stream.into_inner();
         let name = tls.alpn_protocol().map(<[u8]>::to_vec);
-        let pipe = Rc::new(Pipe::new(tcp, tls, self.address, self.idle));
+        let pipe = Rc::new(Pipe::new(tcp, tls, self.address, self.idle, self.open));
         match name.as_deref() {
             Some(ALPN) => Some(Came::Link(Connection::over_tcp(pipe))),
             Some(ALPN_BULK) => BulkConnection::read(pipe).await.map(Came::Bulk),

@@ -1,12 +1,15 @@
 //! The TCP socket that links come in by, on the same port number as UDP.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_protocol::ALPN;
 use parlor_protocol::tcp::ALPN_BULK;
+use rustix::process::{Resource, getrlimit};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -24,6 +27,10 @@ const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 const UNSENT_BYTES: u32 = 32 * 1024;
 /// Pause after a failed accept: the process is out of descriptors, and others have to give theirs back.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Descriptors that are kept for everything but connections over TCP, which take one each: database,
+/// HTTP, tools.
+pub const DESCRIPTORS_KEPT: u64 = 256;
 
 /// Takes the TCP port.
 pub(in crate::net) fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
@@ -51,6 +58,18 @@ pub struct Listener {
     tls: Arc<rustls::ServerConfig>,
     heartbeat: Duration,
     idle: Duration,
+    open: Rc<Cell<u64>>,
+    /// Connections at one time, handshakes and transfers included; more are hung up on.
+    most: u64,
+}
+
+/// One of the connections that are open.
+pub(super) struct Open(Rc<Cell<u64>>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
 }
 
 /// A connection whose handshake has not begun. Its address is proven: the kernel has shaken hands.
@@ -59,6 +78,7 @@ pub struct Dialled {
     pub(super) address: SocketAddr,
     pub(super) tls: Arc<rustls::ServerConfig>,
     pub(super) idle: Duration,
+    pub(super) open: Open,
 }
 
 impl Listener {
@@ -78,6 +98,10 @@ impl Listener {
             tls: Arc::new(tls),
             heartbeat: settings.heartbeat,
             idle: settings.idle,
+            open: Rc::default(),
+            most: getrlimit(Resource::Nofile)
+                .current
+                .map_or(u64::MAX, |limit| limit.saturating_sub(DESCRIPTORS_KEPT)),
         })
     }
 
@@ -85,7 +109,10 @@ impl Listener {
     pub async fn accept(&self) -> Dialled {
         loop {
             match self.socket.accept().await {
+                // Hung up on: who dials tries again, and others have the descriptors.
+                Ok(_) if self.open.get() >= self.most => {}
                 Ok((tcp, address)) => {
+                    self.open.set(self.open.get() + 1);
                     // A connection that is gone already refuses them, and is found out later.
                     let _ = self.set_up(&tcp);
                     return Dialled {
@@ -93,6 +120,7 @@ impl Listener {
                         address,
                         tls: self.tls.clone(),
                         idle: self.idle,
+                        open: Open(self.open.clone()),
                     };
                 }
                 Err(error) => {

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::listener::Open;
 use super::socket::Socket;
 use super::turns::{LANES, Turns};
 use crate::net::outbound::{Flushed, Outbound};
@@ -40,6 +41,7 @@ pub(in crate::net) struct Pipe {
     idle: Duration,
     /// The link's one pair of halves was handed out.
     taken: Cell<bool>,
+    _open: Open,
 }
 
 /// The lane and size of each frame of one write.
@@ -69,6 +71,7 @@ impl Pipe {
         mut tls: ServerConnection,
         address: SocketAddr,
         idle: Duration,
+        open: Open,
     ) -> Self {
         tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         let state = State {
@@ -89,6 +92,7 @@ impl Pipe {
             address,
             idle,
             taken: Cell::new(false),
+            _open: open,
         }
     }
 

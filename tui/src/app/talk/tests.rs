@@ -1,5 +1,5 @@
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use parlor_client_core::api::{LinkState, Role, RoomId, Surroundings};
+use parlor_client_core::api::{LinkState, Role, RoomId, Surroundings, Transport};
 use ratatui::layout::Rect;
 
 use super::{Focus, Talk};
