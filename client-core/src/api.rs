@@ -40,7 +40,7 @@ pub use reader::Reader;
 pub use screen::{RowView, ScreenView, Surroundings, Timeline, UnsentView};
 pub use view::*;
 
-pub use crate::net::{Attention, Trust};
+pub use crate::net::{Attention, Transport, Trust};
 pub use crate::timeline::{Align, Scrollbar};
 pub use parlor_protocol::link::{JoinLink, LinkError, Pin, ServerAddress};
 pub use parlor_protocol::{RoomId, SendKey, SessionId, UserId};

@@ -1,5 +1,7 @@
 //! What a later version adds to a frozen body: a bounded list of (tag, bytes) at its end.
 
+use std::fmt;
+
 use crate::codec::{Decode, DecodeError, Encode, rows};
 use crate::limit::{EXTENSION_BYTES, EXTENSIONS};
 
@@ -8,10 +10,20 @@ use crate::limit::{EXTENSION_BYTES, EXTENSIONS};
 pub struct Extensions(Vec<Extension>);
 
 /// One addition. Tags are per body type and never reused.
-#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+#[derive(Clone, PartialEq, Eq, Encode)]
 pub struct Extension {
     pub tag: u16,
     pub value: Vec<u8>,
+}
+
+/// Without the value, which may be a secret.
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("tag", &self.tag)
+            .field("bytes", &self.value.len())
+            .finish()
+    }
 }
 
 rows! {

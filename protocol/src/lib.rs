@@ -18,6 +18,7 @@ pub mod room;
 pub mod session;
 pub mod signal;
 pub mod sync;
+pub mod tcp;
 
 pub use error::{Code, Refusal};
 pub use extension::Extensions;

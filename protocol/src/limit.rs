@@ -77,6 +77,10 @@ pub const PRESENCE_PEOPLE: usize = 100;
 pub const TYPING_PEOPLE: usize = 8;
 /// Largest datagram that carries a signal, bytes: fits the smallest QUIC path.
 pub const SIGNAL_BYTES: usize = 1_100;
+/// What names a link on the connections of its bulk transfers over TCP, bytes: not to be guessed.
+pub const LINK_TOKEN_BYTES: usize = 32;
+/// Bulk transfers of one link at one time, over QUIC and over TCP.
+pub const BULK_AT_ONCE: usize = 6;
 /// How long a send key is remembered, ms: 30 days after its row, or its making, whichever is later.
 pub const SEND_KEY_LIFE_MS: u64 = 30 * 24 * 3600 * 1000;
 /// How far a client's clock may be ahead before its send keys are refused, ms.

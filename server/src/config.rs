@@ -71,9 +71,9 @@ section! {
 
 section! {
     Listen {
-        /// Address of the UDP socket. `::` takes IPv4 as well; on a machine without IPv6 it stands for 0.0.0.0.
+        /// Address that links come in at, by UDP and by TCP. `::` takes IPv4 as well; on a machine without IPv6 it stands for 0.0.0.0.
         address: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        /// UDP port; 0 takes a free one.
+        /// Port, the same number for UDP and for TCP; 0 takes a free one.
         port: u16 = parlor_protocol::DEFAULT_PORT, "port", 0..=65535;
         /// Send and receive buffer of the UDP socket. Small ones lose packets when many connect at once.
         socket_buffer_kib: u32 = 4096, "KiB", 64..=65536;

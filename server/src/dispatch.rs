@@ -22,7 +22,7 @@ use crate::room::{ReplyTo, Submission, committer};
 use crate::shard::{Core, Lane, LinkRef, ReplyAddress, Shard, State, ToShard, Who};
 use crate::store::{Change, RoomCommand};
 
-pub(crate) use bulk::bulk;
+pub(crate) use bulk::{bulk, bulk_transfer};
 
 /// Longest that a request may take before its asker is told.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -272,10 +272,13 @@ fn open<T: Body>(frame: &Frame) -> Result<T, Refusal> {
 }
 
 /// A volatile signal: whatever is wrong with it, it is dropped.
-pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, signal: Bytes) {
-    let Ok(frame) = frame::from_datagram(signal) else {
-        return;
-    };
+pub(crate) fn datagram(shard: &Rc<Shard>, at: LinkRef, datagram: Bytes) {
+    if let Ok(frame) = frame::from_datagram(datagram) {
+        signal(shard, at, &frame);
+    }
+}
+
+pub(crate) fn signal(shard: &Rc<Shard>, at: LinkRef, frame: &Frame) {
     shard.step(|state| {
         let Some(who) = state
             .link(at)

@@ -40,7 +40,7 @@ fn a_first_start_needs_nothing_and_says_everything() {
         "{told}"
     );
     assert!(
-        told.contains("firewall  allow UDP port") || told.contains("this machine only"),
+        told.contains("firewall  allow port") || told.contains("this machine only"),
         "{told}"
     );
     let link = server.owner_link().unwrap();
@@ -277,7 +277,7 @@ fn doctor_finds_what_is_wrong() {
         "off",
     ]);
     assert_eq!(outcome.code, 1);
-    assert!(outcome.out.contains("PROBLEM  UDP port"), "{}", outcome.out);
+    assert!(outcome.out.contains("PROBLEM  port"), "{}", outcome.out);
     let json = other
         .run(&["doctor", "--json", "--port", "0", "--http", "off"])
         .done();

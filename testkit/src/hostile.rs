@@ -1,5 +1,7 @@
 //! A client that keeps to no rule but QUIC's own: for what a server must bear.
 
+mod tcp;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::time::timeout;
+
+pub use tcp::HostileTcp;
 
 /// How the server ended a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,7 +203,7 @@ fn endpoint() -> quinn::Endpoint {
     quinn::Endpoint::new(config, None, socket, runtime).expect("an endpoint")
 }
 
-fn config(mut transport: TransportConfig) -> quinn::ClientConfig {
+fn tls(alpn: &[u8]) -> rustls::ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -207,8 +211,12 @@ fn config(mut transport: TransportConfig) -> quinn::ClientConfig {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anything(provider)))
         .with_no_client_auth();
-    tls.alpn_protocols = vec![ALPN.to_vec()];
-    let crypto = QuicClientConfig::try_from(tls).expect("TLS for QUIC");
+    tls.alpn_protocols = vec![alpn.to_vec()];
+    tls
+}
+
+fn config(mut transport: TransportConfig) -> quinn::ClientConfig {
+    let crypto = QuicClientConfig::try_from(tls(ALPN)).expect("TLS for QUIC");
     let idle = VarInt::from_u32(120_000);
     transport.max_idle_timeout(Some(idle.into()));
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));

@@ -11,6 +11,7 @@
 //! draws the fate of each from a seed. [`Relay::rebind`] gives every client a new
 //! address in the server's eyes, as a walk from Wi-Fi to a mobile network does.
 
+mod both;
 mod driver;
 mod fate;
 mod line;
@@ -25,6 +26,7 @@ use std::net::SocketAddr;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+pub use both::Both;
 pub use fate::{Decider, Fate, Passage};
 pub use plan::{BadPlan, Direction, Path, Plan};
 pub use stats::{PathStats, Stats};

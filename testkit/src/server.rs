@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use parlor_client_core::net::{
-    ConnectError, Connected, Dial, Endpoint, Flight, Link, Target, Trust, hello,
+    ConnectError, Connected, Dial, Endpoint, Flight, Link, Over, Target, Trust, hello,
 };
 use parlor_protocol::hello::{Enter, LogIn, Password, Register, Token};
 use parlor_protocol::link::{JoinLink, ServerAddress};
@@ -95,6 +95,15 @@ impl TestServer {
         let target = Target::new(self.address(), Trust::Pins(self.server.pins().to_vec()))
             .expect("a target");
         Dial::new(Endpoint::open().expect("a client endpoint"), target)
+    }
+
+    /// Enters over one transport and no other.
+    pub async fn connect_over(&self, over: Over, entry: Entry) -> Result<Connected, ConnectError> {
+        let dial = Dial {
+            over,
+            ..self.dial()
+        };
+        Link::connect(&dial, Flight::new(&hello("testkit", 0), &entry)).await
     }
 
     /// Registers a person; the first one must come by the owner link's code.

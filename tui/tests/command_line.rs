@@ -291,6 +291,59 @@ fn the_doctor_tells_one_trouble_from_another() {
     assert_eq!(code(&nobody, &silent_at), (3, "udp_blocked".to_owned()));
 }
 
+/// A port whose UDP is swallowed and whose TCP leads to the server; for as long as the test runs.
+fn without_udp(server: &str) -> (std::net::UdpSocket, u16) {
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    let (silent, listener) = loop {
+        let silent = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        if let Ok(listener) = TcpListener::bind(silent.local_addr().expect("an address")) {
+            break (silent, listener);
+        }
+    };
+    let (port, server) = (
+        listener.local_addr().expect("an address").port(),
+        server.to_owned(),
+    );
+    let carry = |mut from: TcpStream, mut to: TcpStream| {
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Write);
+        });
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(client), Ok(server)) = (client, TcpStream::connect(&server)) else {
+                continue;
+            };
+            carry(
+                client.try_clone().expect("a handle"),
+                server.try_clone().expect("a handle"),
+            );
+            carry(server, client);
+        }
+    });
+    (silent, port)
+}
+
+#[test]
+fn the_doctor_tells_that_udp_is_blocked_and_that_tcp_works() {
+    let house = House::open();
+    let (_silent, port) = without_udp(&house.address());
+    let link = house
+        .owner_link()
+        .replace(&house.address(), &format!("127.0.0.1:{port}"));
+    let nobody = Person::new();
+    let told = nobody.run(&["doctor", &link, "--json"]).done();
+    let steps: Vec<(String, bool)> = told
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|it| (it["step"].as_str().unwrap().to_owned(), it["good"] == true))
+        .collect();
+    let expected = [("name", true), ("udp", false), ("tcp", true), ("key", true)];
+    let expected = expected.map(|(step, good)| (step.to_owned(), good));
+    assert_eq!(steps, expected, "{told}");
+}
+
 #[test]
 fn a_reader_that_has_enough_is_no_panic() {
     use std::io::{BufRead, BufReader};

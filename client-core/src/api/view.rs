@@ -8,6 +8,8 @@ use parlor_protocol::room::{Role as WireRole, RoomKind as WireKind};
 use parlor_protocol::signal::PresenceState;
 use parlor_protocol::{RoomId, SendKey, SessionId, UserId};
 
+use crate::net::Transport;
+
 /// Who this profile is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountView {
@@ -41,6 +43,8 @@ pub struct LinkView {
     pub state: LinkState,
     /// Round-trip time while online.
     pub rtt: Option<Duration>,
+    /// What carries the link while online.
+    pub transport: Option<Transport>,
     /// Messages of the outbox that the server has not acknowledged, failed ones left out.
     pub unsent: usize,
     /// Messages that were refused for good and wait for the person.

@@ -86,6 +86,7 @@ pub(crate) fn link(state: &State) -> LinkView {
     let mut view = LinkView {
         state: state.link.clone(),
         rtt: state.live.as_ref().map(|link| link.rtt()),
+        transport: state.live.as_ref().map(|link| link.transport()),
         unsent: state.outbox.len() - failed,
         failed,
         clock_ahead_ms: state.clock_ahead_ms,

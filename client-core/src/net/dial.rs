@@ -1,21 +1,44 @@
-//! From an installation's names to a QUIC connection.
+//! From an installation's names to a connection: by QUIC, and by TCP where UDP does not get through.
+
+mod beside;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use beside::{First, Won, beside};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::error::{ConnectError, handshake_failed};
+use super::link::Wire;
 use super::probe::{Attention, Pace};
 use super::race::Race;
 use super::target::Target;
+use super::tcp::{Purpose, Tcp, connect};
 use super::trust::Trust;
 
 /// Addresses of one host that are tried.
 const ADDRESSES_PER_HOST: usize = 4;
 /// Addresses that are tried in one dial.
 const ADDRESSES: usize = 8;
+
+/// Silence by QUIC after which TCP is tried beside it: above the second first packet, which most
+/// lost ones are answered by.
+const TCP_AFTER: Duration = Duration::from_secs(1);
+/// Least time that TCP has for an answer, however short the dial.
+const TCP_ANSWER_LEAST: Duration = Duration::from_secs(1);
+
+/// What may carry a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// QUIC, and TCP where UDP does not get through.
+    #[default]
+    Either,
+    Quic,
+    Tcp,
+}
 
 /// How a link is to be made. Plain data; cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +51,7 @@ pub struct Dial {
     /// As the server's last welcome had it.
     pub pace: Pace,
     pub deadlines: Deadlines,
+    pub over: Over,
 }
 
 /// How long each step may take.
@@ -69,26 +93,92 @@ impl Dial {
             attention: Attention::Foreground,
             pace: Pace::default(),
             deadlines: Deadlines::default(),
+            over: Over::Either,
         }
     }
 
-    /// A QUIC connection to the first address that takes one.
-    pub(super) async fn connection(&self) -> Result<quinn::Connection, ConnectError> {
+    /// A connection to the first address that takes one.
+    pub(super) async fn wire(&self) -> Result<Wire, ConnectError> {
         let ways = self.ways().await?;
-        let tried: Vec<SocketAddr> = ways.iter().map(|way| way.address).collect();
-        let failures = match Race::new(ways, |way| self.attempt(way)).run().await {
-            Ok(connection) => return Ok(connection),
-            Err(failures) => failures,
+        let told = watch::Sender::new(First::Silent);
+        match self.over {
+            Over::Quic => self.quic(ways, &told).await.map(Wire::Quic),
+            Over::Tcp => self.tcp(ways, self.deadlines.answer).await.map(Wire::Tcp),
+            Over::Either => self.either(ways, &told).await,
+        }
+    }
+
+    async fn either(
+        &self,
+        ways: Vec<Way>,
+        told: &watch::Sender<First>,
+    ) -> Result<Wire, ConnectError> {
+        let (server, silent_udp) = (self.target.address(), self.endpoint.silent_udp());
+        let head_start = match silent_udp.is_silent(server) {
+            true => Duration::ZERO,
+            false => TCP_AFTER,
         };
-        let told = failures.into_iter().max_by_key(ConnectError::weight);
-        let port = self.target.address().port;
-        Err(match told {
-            Some(ConnectError::NoAnswer { .. }) | None => ConnectError::NoAnswer { tried, port },
-            Some(told) => told,
+        // Where neither answers, both give up together.
+        let answer = self.deadlines.answer.saturating_sub(head_start);
+        let tcp = self.tcp(ways.clone(), answer.max(TCP_ANSWER_LEAST));
+        let quic = self.quic(ways, told);
+        let decides = |error: &ConnectError| !error.may_be_udp();
+        let won = beside(quic, tcp, told, head_start, decides, heavier).await?;
+        Ok(match won {
+            Won::First(quic) => {
+                silent_udp.answered(server);
+                Wire::Quic(quic)
+            }
+            Won::Second(tcp) => {
+                silent_udp.silent(server);
+                Wire::Tcp(tcp)
+            }
         })
     }
 
-    async fn attempt(&self, way: Way) -> Result<quinn::Connection, ConnectError> {
+    async fn quic(
+        &self,
+        ways: Vec<Way>,
+        told: &watch::Sender<First>,
+    ) -> Result<quinn::Connection, ConnectError> {
+        let tried = addresses(&ways);
+        let race = Race::new(ways, |way| self.attempt(way, told));
+        race.run()
+            .await
+            .map_err(|failures| self.told(failures, tried))
+    }
+
+    async fn tcp(&self, ways: Vec<Way>, answer: Duration) -> Result<Arc<Tcp>, ConnectError> {
+        let tried = addresses(&ways);
+        let race = Race::new(ways, |way| self.attempt_tcp(way, answer));
+        race.run()
+            .await
+            .map_err(|failures| self.told(failures, tried))
+    }
+
+    /// The failure that says most.
+    fn told(&self, failures: Vec<ConnectError>, tried: Vec<SocketAddr>) -> ConnectError {
+        let port = self.target.address().port;
+        match failures.into_iter().max_by_key(ConnectError::weight) {
+            Some(ConnectError::NoAnswer { .. }) | None => ConnectError::NoAnswer { tried, port },
+            Some(told) => told,
+        }
+    }
+
+    async fn attempt_tcp(&self, way: Way, answer: Duration) -> Result<Arc<Tcp>, ConnectError> {
+        let Way { host, address } = way;
+        let (purpose, handshake) = (Purpose::Link, self.deadlines.handshake);
+        let connected = connect(&self.target, &host, address, purpose, answer, handshake);
+        let (stream, rtt) = connected.await?;
+        let tcp = Tcp::new(stream, address, host, self.target.clone(), rtt);
+        Ok(Arc::new(tcp))
+    }
+
+    async fn attempt(
+        &self,
+        way: Way,
+        told: &watch::Sender<First>,
+    ) -> Result<quinn::Connection, ConnectError> {
         let Way { host, address } = way;
         // Pinned keys are believed whatever the name; the name sent then is only a courtesy.
         let mut connecting = self
@@ -114,7 +204,7 @@ impl Dial {
                 });
             }
             Ok(Err(error)) => return Err(failed(error)),
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => drop(told.send_replace(First::Answers)),
         }
         match timeout(self.deadlines.handshake, connecting).await {
             Err(_) => Err(ConnectError::TimedOut { address }),
@@ -170,6 +260,18 @@ impl Dial {
             Some(failure) if ways.is_empty() => Err(failure),
             _ => Ok(ways),
         }
+    }
+}
+
+fn addresses(ways: &[Way]) -> Vec<SocketAddr> {
+    ways.iter().map(|way| way.address).collect()
+}
+
+/// Of the failures by QUIC and by TCP the one that says more; the first where both say the same.
+fn heavier(quic: ConnectError, tcp: ConnectError) -> ConnectError {
+    match tcp.weight() > quic.weight() {
+        true => tcp,
+        false => quic,
     }
 }
 

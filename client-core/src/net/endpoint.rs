@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::probe::{Attention, Pace};
 use super::transport;
+use super::udp::SilentUdp;
 
 /// Socket buffers asked of the kernel, bytes: with its default of 208 KiB a storm of 500 connects
 /// took 21 s, with this 0.4 s.
@@ -24,6 +25,7 @@ pub struct Endpoint {
     buffers: SocketBuffers,
     foreground: Arc<TransportConfig>,
     background: Arc<TransportConfig>,
+    silent_udp: Arc<SilentUdp>,
 }
 
 /// What the kernel gave for the [`SOCKET_BUFFER_BYTES`] asked, bytes.
@@ -75,6 +77,7 @@ impl Endpoint {
             buffers,
             foreground: transport::config(Attention::Foreground, Pace::default()),
             background: transport::config(Attention::Background, Pace::default()),
+            silent_udp: Arc::default(),
         })
     }
 
@@ -95,6 +98,7 @@ impl Endpoint {
     /// Moves every link to a new socket after the machine's address changed. The servers follow
     /// when they validate the new path.
     pub fn rebind(&self) -> Result<(), EndpointError> {
+        self.silent_udp.forget();
         let (socket, _) = open_socket().map_err(EndpointError::Socket)?;
         self.quinn.rebind(socket).map_err(EndpointError::Runtime)
     }
@@ -104,6 +108,11 @@ impl Endpoint {
         self.quinn.close(VarInt::from_u32(0), b"");
         // What has not left by then is lost, and the servers give the links up by themselves.
         let _ = tokio::time::timeout(within, self.quinn.wait_idle()).await;
+    }
+
+    /// Where UDP did not get through.
+    pub(super) fn silent_udp(&self) -> &SilentUdp {
+        &self.silent_udp
     }
 
     pub(super) fn reaches(&self, address: SocketAddr) -> bool {

@@ -20,7 +20,7 @@ pub enum ConnectError {
         "{host} has no IPv4 address, and this machine has no IPv6: connect from a network with IPv6"
     )]
     NoFamily { host: String },
-    #[error("nothing answers at {}: the server is down, or UDP port {port} is blocked on the way", list(.tried))]
+    #[error("nothing answers at {}: the server is down, or port {port} is blocked on the way, for UDP and TCP alike", list(.tried))]
     NoAnswer { tried: Vec<SocketAddr>, port: u16 },
     #[error(
         "{address} began to answer and then did not go on: the network or the server is overloaded; try again in a moment"
@@ -100,6 +100,14 @@ impl ConnectError {
             }
             _ => Duration::ZERO,
         }
+    }
+
+    /// Whether TCP may do where QUIC failed so: nothing was heard, or not enough.
+    pub(super) fn may_be_udp(&self) -> bool {
+        matches!(
+            self,
+            Self::NoAnswer { .. } | Self::TimedOut { .. } | Self::Local { .. }
+        )
     }
 
     /// Which of two failures of a race says more about the installation; the greater is told.

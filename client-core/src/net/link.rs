@@ -1,4 +1,4 @@
-//! A client's session on one QUIC connection.
+//! A client's session on one connection, of QUIC or of TCP.
 
 mod bulk;
 mod closed;
@@ -9,6 +9,9 @@ mod incoming;
 mod outgoing;
 mod request;
 mod shared;
+mod sink;
+mod source;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +21,6 @@ use bytes::Bytes;
 use parlor_protocol::frame;
 use parlor_protocol::hello::{Entered, Goodbye, Ping, Pong, Welcome};
 use parlor_protocol::kind::Body;
-use quinn::VarInt;
 use tokio::time::timeout;
 
 pub use bulk::{BULK_STALLED_AFTER, BulkError};
@@ -27,6 +29,8 @@ pub use events::{LinkEvent, LinkEvents};
 pub use flight::{Flight, hello};
 pub use greeted::Greeted;
 pub use request::RequestError;
+pub use wire::Transport;
+pub(super) use wire::Wire;
 
 use super::dial::Dial;
 use super::error::ConnectError;
@@ -97,12 +101,9 @@ impl Link {
         Ok(request)
     }
 
-    /// Sends a signal in a datagram; `false` where it was dropped at once. It may be lost later.
+    /// Sends a signal; `false` where it was dropped at once. It may be lost later.
     pub fn signal<B: Body>(&self, body: &B) -> bool {
-        self.shared
-            .connection
-            .send_datagram(frame::encode(0, body))
-            .is_ok()
+        self.shared.signal(frame::encode(0, body))
     }
 
     /// Asks the server's application for a sign of life. QUIC asks the server's transport by itself;
@@ -115,25 +116,49 @@ impl Link {
         self.request_within(&ping, within).await
     }
 
-    /// Datagrams received from the server so far, of whatever kind: the link lives while it moves.
-    /// Cheap, not free: for sampling, not for every frame.
+    /// What carries the link.
+    pub fn transport(&self) -> Transport {
+        self.shared.wire.transport()
+    }
+
+    /// Datagrams received from the server so far, of whatever kind, or readings of the stream: the
+    /// link lives while it moves. Cheap, not free: for sampling, not for every frame.
     pub fn heard(&self) -> u64 {
-        self.shared.connection.stats().udp_rx.datagrams
+        self.shared.wire.heard()
     }
 
-    /// QUIC PINGs sent so far, by keep-alive or loss recovery.
+    /// PINGs of the transport sent so far, by QUIC's keep-alive or loss recovery; TCP has none.
     pub fn pings_sent(&self) -> u64 {
-        self.shared.connection.stats().frame_tx.ping
+        match &self.shared.wire {
+            Wire::Quic(quic) => quic.stats().frame_tx.ping,
+            Wire::Tcp(_) => 0,
+        }
     }
 
-    /// The round-trip time as QUIC estimates it.
+    /// For how long the server has not heard from this side; nothing where the transport itself
+    /// keeps the link alive.
+    pub fn silent_for(&self) -> Duration {
+        match &self.shared.wire {
+            Wire::Quic(_) => Duration::ZERO,
+            Wire::Tcp(tcp) => tcp.silent_for(),
+        }
+    }
+
+    /// The round-trip time as QUIC estimates it; over TCP as it was measured last.
     pub fn rtt(&self) -> Duration {
-        self.shared.connection.rtt()
+        self.shared.wire.rtt()
+    }
+
+    /// A round trip was measured; QUIC knows better.
+    pub(super) fn note_rtt(&self, rtt: Duration) {
+        if let Wire::Tcp(tcp) = &self.shared.wire {
+            tcp.note_rtt(rtt);
+        }
     }
 
     /// The server's address.
     pub fn address(&self) -> SocketAddr {
-        remote(&self.shared.connection)
+        self.shared.wire.address()
     }
 
     /// Requests whose replies are outstanding.
@@ -155,7 +180,7 @@ impl Link {
             tokio::select! {
                 // Acknowledged by the server's transport, or the server closed first.
                 () = arrived => {}
-                _ = self.shared.connection.closed() => {}
+                () = self.shared.wire.closed() => {}
             }
         };
         // A goodbye that does not get through changes nothing: the link ends here.
@@ -165,7 +190,7 @@ impl Link {
 
     /// Ends the link at once.
     pub fn close(&self) {
-        self.shared.connection.close(VarInt::from_u32(0), b"");
+        self.shared.wire.close(0, b"");
         self.shared.end(CloseReason::Local);
     }
 
@@ -187,10 +212,4 @@ impl Link {
     ) -> Result<Bytes, BulkError> {
         bulk::get_text(&self.shared, get).await
     }
-}
-
-/// The peer's address; IPv4 as such, also on a socket that carries both families.
-fn remote(connection: &quinn::Connection) -> SocketAddr {
-    let address = connection.remote_address();
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

@@ -52,16 +52,18 @@ pub mod link;
 mod race;
 pub mod supervisor;
 mod target;
+mod tcp;
 mod tickets;
 mod transport;
 mod trust;
+mod udp;
 
-pub use dial::{Deadlines, Dial};
+pub use dial::{Deadlines, Dial, Over};
 pub use endpoint::{Endpoint, EndpointError, SOCKET_BUFFER_BYTES, SocketBuffers};
 pub use error::ConnectError;
 pub use link::{
     BulkError, CloseReason, Connected, Flight, Greeted, Link, LinkEvent, LinkEvents, RequestError,
-    hello,
+    Transport, hello,
 };
 pub use probe::{Attention, Pace};
 pub use supervisor::{LinkState, NewLink, Supervisor, SupervisorEvent};

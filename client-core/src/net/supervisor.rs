@@ -7,6 +7,7 @@
 mod course;
 mod nodes;
 mod retire;
+mod upgrade;
 mod watch;
 
 use std::collections::VecDeque;
@@ -19,12 +20,13 @@ use tokio::time::sleep_until;
 
 pub use course::LinkState;
 
-use super::dial::Dial;
+use super::dial::{Dial, Over};
 use super::error::ConnectError;
-use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents};
+use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents, Transport};
 use super::probe::{Action, Attention, Pace};
 use super::target::Target;
 use course::{Course, Failure};
+use upgrade::Upgrade;
 use watch::{Clocks, Watch};
 
 /// How often a client without a link looks whether its machine slept: a pause from before says
@@ -62,6 +64,9 @@ pub struct Supervisor<F> {
     course: Course,
     current: Option<Current>,
     dialling: Option<Dialling>,
+    /// When a link over TCP looks whether UDP gets through again, and the dial that looks.
+    upgrade: Upgrade,
+    upgrading: Option<Dialling>,
     nodes: Vec<Node>,
     /// Told before anything else; at most a handful, see [`Supervisor::tell_state`].
     told: VecDeque<SupervisorEvent>,
@@ -81,6 +86,7 @@ struct Current {
 enum Woken {
     Event(LinkEvent),
     Dialled(Box<Result<Connected, ConnectError>>),
+    Upgraded(Box<Result<Connected, ConnectError>>),
     Due,
 }
 
@@ -95,6 +101,8 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
             course: Course::new(clock()),
             current: None,
             dialling: None,
+            upgrade: Upgrade::new(),
+            upgrading: None,
             nodes: Vec::new(),
             told: VecDeque::new(),
             state: LinkState::Connecting,
@@ -106,6 +114,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
     pub async fn next(&mut self) -> SupervisorEvent {
         loop {
             self.start_dial();
+            self.start_upgrade();
             self.tell_state();
             if let Some(event) = self.told.pop_front() {
                 return event;
@@ -117,6 +126,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                     }
                 }
                 Woken::Dialled(result) => self.on_dialled(*result),
+                Woken::Upgraded(result) => self.on_upgraded(*result),
                 Woken::Due => self.look(),
             }
         }
@@ -136,6 +146,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
         // Where no socket can be had now, the old one may still do, or the next dial says why not.
         let _ = self.dial.endpoint.rebind();
         self.course.start_anew(clock());
+        self.upgrade.start_anew(clock());
         if let Some(current) = &mut self.current {
             current.watch.route_changed();
         }
@@ -161,7 +172,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
 
     /// Says goodbye and ends; bounded in time.
     pub async fn end(mut self) {
-        self.dialling = None;
+        (self.dialling, self.upgrading) = (None, None);
         if let Some(current) = self.current.take() {
             retire::leave(current.link, current.events).await;
         }
@@ -172,6 +183,8 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
             return;
         }
         self.course.dial_started();
+        // This dial begins with QUIC as well.
+        self.upgrading = None;
         let mut dial = self.dial.clone();
         let failures = self.course.failures();
         dial.deadlines = self.course.deadlines(dial.deadlines);
@@ -182,14 +195,38 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
         self.dialling = Some(Box::pin(async move { Link::connect(&dial, flight?).await }));
     }
 
+    /// Looks whether a link over TCP may move to QUIC. Nothing is told of it unless it does.
+    fn start_upgrade(&mut self) {
+        if self.current.is_none() || self.dialling.is_some() || self.dial.over != Over::Either {
+            return;
+        }
+        if !self.upgrade.take(clock()) {
+            return;
+        }
+        let mut dial = self.dial.clone();
+        dial.over = Over::Quic;
+        if let Some(address) = nodes::choose(&self.nodes, 0, &mut rand::rng()) {
+            dial.target = dial.target.at(address);
+        }
+        let flight = (self.first_flight)();
+        let connect = async move { Link::connect(&dial, flight?).await };
+        self.upgrading = Some(Box::pin(connect));
+    }
+
     async fn wait(&mut self) -> Woken {
         let look_at = match &self.current {
             Some(current) => current.watch.due(),
             None => clock() + WAKE_SAMPLE,
         };
-        let due = self.course.dial_at().map_or(look_at, |at| at.min(look_at));
+        let due = [self.course.dial_at(), self.upgrade.due()]
+            .into_iter()
+            .flatten()
+            .fold(look_at, Instant::min);
         let Self {
-            current, dialling, ..
+            current,
+            dialling,
+            upgrading,
+            ..
         } = self;
         let event = async {
             match current {
@@ -197,17 +234,14 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                 None => pending().await,
             }
         };
-        let dialled = async {
-            match dialling {
-                Some(dialling) => dialling.await,
-                None => pending().await,
-            }
-        };
+        let dialled = outcome(dialling);
+        let upgraded = outcome(upgrading);
         tokio::select! {
             // A busy link keeps no other waiting; and what arrived on it shows that it lives, so it
             // comes before any timer that doubts it.
             biased;
             dialled = dialled => Woken::Dialled(Box::new(dialled)),
+            upgraded = upgraded => Woken::Upgraded(Box::new(upgraded)),
             event = event => Woken::Event(event),
             () = sleep_until(due.into()) => Woken::Due,
         }
@@ -217,7 +251,8 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
         let now = clock();
         match event {
             LinkEvent::Closed(reason) => {
-                self.current = None;
+                (self.current, self.upgrading) = (None, None);
+                self.upgrade.lost();
                 // Whoever resets a link listens: pauses that stem from before say nothing.
                 if reason == CloseReason::Reset {
                     self.course.start_anew(now);
@@ -231,7 +266,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                 let heard = self
                     .current
                     .as_mut()
-                    .map(|current| current.watch.heard(now, &event))?;
+                    .map(|current| current.watch.heard(&current.link, now, &event))?;
                 heard
                     .action
                     .into_iter()
@@ -272,6 +307,9 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                 // QUIC's own timers follow with the next link; until then the watch asks.
                 self.dial.pace = Pace::new(welcome.heartbeat_ms, welcome.idle_ms);
                 let watch = Watch::new(&link, self.dial.attention, self.dial.pace, now);
+                self.upgrading = None;
+                let over_tcp = link.transport() == Transport::Tcp;
+                self.upgrade.linked(now, over_tcp, &mut rand::rng());
                 self.nodes.clone_from(&welcome.nodes);
                 let before = self.current.replace(Current {
                     link: link.clone(),
@@ -299,6 +337,14 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                 self.course.dial_failed(now, failure, &mut rand::rng());
                 self.told.push_back(SupervisorEvent::Failed(error));
             }
+        }
+    }
+
+    fn on_upgraded(&mut self, result: Result<Connected, ConnectError>) {
+        self.upgrading = None;
+        match result {
+            Ok(connected) => self.on_dialled(Ok(connected)),
+            Err(_) => self.upgrade.failed(clock(), &mut rand::rng()),
         }
     }
 
@@ -337,6 +383,14 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
             self.state = state;
             self.told.push_back(SupervisorEvent::State(state));
         }
+    }
+}
+
+/// How a dial ended; never, where there is none.
+async fn outcome(dialling: &mut Option<Dialling>) -> Result<Connected, ConnectError> {
+    match dialling {
+        Some(dialling) => dialling.await,
+        None => pending().await,
     }
 }
 

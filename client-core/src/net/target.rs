@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use parlor_protocol::ALPN;
 use parlor_protocol::link::{Pin, ServerAddress};
+use parlor_protocol::tcp::ALPN_BULK;
 use quinn::crypto::rustls::QuicClientConfig;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{self, cipher_suite};
 
+use super::tcp::Purpose;
 use super::tickets::Tickets;
 use super::trust::{PinVerifier, Trust, TrustError, authorities};
 
@@ -22,6 +24,8 @@ pub struct Target {
     address: ServerAddress,
     trust: Trust,
     tls: quinn::ClientConfig,
+    /// The same over TCP: for links, and for bulk transfers.
+    tcp: [Arc<rustls::ClientConfig>; 2],
     verifier: Option<Arc<PinVerifier>>,
     tickets: Arc<Tickets>,
 }
@@ -66,6 +70,11 @@ impl Target {
             0 => Resumption::disabled(),
             _ => Resumption::store(store.clone()),
         };
+        let tcp = [ALPN, ALPN_BULK].map(|name| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![name.to_vec()];
+            Arc::new(config)
+        });
         let crypto = QuicClientConfig::try_from(config)
             .map_err(|error| TrustError::Tls(rustls::Error::General(error.to_string())))?;
         let tls = quinn::ClientConfig::new(Arc::new(crypto));
@@ -73,6 +82,7 @@ impl Target {
             address,
             trust,
             tls,
+            tcp,
             verifier,
             tickets: store,
         })
@@ -101,6 +111,14 @@ impl Target {
 
     pub(super) fn tls(&self) -> quinn::ClientConfig {
         self.tls.clone()
+    }
+
+    pub(super) fn tcp_tls(&self, purpose: Purpose) -> Arc<rustls::ClientConfig> {
+        let [link, bulk] = &self.tcp;
+        match purpose {
+            Purpose::Link => link.clone(),
+            Purpose::Bulk => bulk.clone(),
+        }
     }
 
     /// The server's key that was turned away last.

@@ -147,6 +147,8 @@ fn the_table_of_limits_is_the_codes() {
         PRESENCE_PEOPLE,
         TYPING_PEOPLE,
         SIGNAL_BYTES,
+        LINK_TOKEN_BYTES,
+        BULK_AT_ONCE,
         SEND_KEY_LIFE_MS,
         CLOCK_AHEAD_MS,
         HELLO_WITHIN_MS,

@@ -16,4 +16,5 @@ mod reader;
 mod recorded;
 mod round_trip;
 mod table;
+mod tcp;
 mod wincode_bytes;

@@ -21,7 +21,7 @@ pub(super) struct SettingsFlags {
     /// Folder of the database, keys and the administrator's socket
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
-    /// UDP port that clients connect to [default: 7443]
+    /// Port that clients connect to, UDP and TCP [default: 7443]
     #[arg(long, global = true, value_name = "PORT")]
     port: Option<String>,
     /// Address to listen on [default: ::, which is IPv4 as well]

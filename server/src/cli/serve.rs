@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, say};
@@ -20,6 +21,7 @@ const REST_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn run(loaded: Loaded) -> Result<(), Failure> {
     crate::ops::log::start(&loaded.config.log);
+    raise_descriptors();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.min(CORE_THREADS_MAX))
@@ -31,6 +33,18 @@ pub(super) fn run(loaded: Loaded) -> Result<(), Failure> {
     let outcome = runtime.block_on(serve(loaded.config));
     runtime.shutdown_timeout(REST_WITHIN);
     outcome
+}
+
+/// Links over TCP take a descriptor each: as many as the system lets this process have.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
@@ -95,7 +109,7 @@ fn announce(config: &Config, server: &Server) -> Result<(), Failure> {
     }
     if reach.known != Known::Loopback {
         say(&format!(
-            "  firewall  allow UDP port {port}, for example: ufw allow {port}/udp"
+            "  firewall  allow port {port} for UDP, and for TCP, by which networks without UDP come; for example: ufw allow {port}"
         ))?;
     }
     warn_of_buffers(config, server);

@@ -59,19 +59,23 @@ struct Reply {
 
 /// A bulk transfer on a stream of its own.
 pub(crate) fn bulk(shard: &Rc<Shard>, at: LinkRef, outbound: Outbound, inbound: Inbound) {
+    outbound.lower_priority();
+    let shard = shard.clone();
+    spawn_local(async move { bulk_transfer(&shard, at, outbound, inbound).await });
+}
+
+/// The same, until it has ended.
+pub(crate) async fn bulk_transfer(
+    shard: &Rc<Shard>,
+    at: LinkRef,
+    outbound: Outbound,
+    inbound: Inbound,
+) {
     let Some(who) = entered(shard, at) else {
         return;
     };
-    outbound.lower_priority();
-    let shard = shard.clone();
-    spawn_local(async move {
-        // Dropping the streams resets them, which tells the client.
-        let _ = timeout(
-            TRANSFER_WITHIN,
-            transfer(&shard, at, who, outbound, inbound),
-        )
-        .await;
-    });
+    // Dropping the streams resets them, which tells the client.
+    let _ = timeout(TRANSFER_WITHIN, transfer(shard, at, who, outbound, inbound)).await;
 }
 
 fn entered(shard: &Shard, at: LinkRef) -> Option<Who> {

@@ -1,7 +1,8 @@
-//! The UDP socket and the QUIC endpoint on it.
+//! The sockets of the port, and the QUIC endpoint on UDP.
 
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::connection::Pending;
 use super::connection_id::ConnectionIds;
-use super::transport;
+use super::{tcp, transport};
 
 /// After a restart clients learn by a stateless reset that their link is gone. The library gives all
 /// datagrams of one reading the same instant, so that any pause between resets means one of them a
@@ -39,9 +40,13 @@ pub struct Keys {
     pub connection_ids: u64,
 }
 
-/// A bound UDP socket, not yet an endpoint.
+/// Times a free port is looked for whose number is free for TCP as well.
+const PORT_TRIES: u32 = 32;
+
+/// A UDP socket and a TCP socket of one port number, taken and not yet in use.
 pub struct Bound {
     socket: UdpSocket,
+    tcp: Option<TcpListener>,
     pub address: SocketAddr,
     /// What the kernel gave, bytes.
     pub receive_buffer_bytes: usize,
@@ -51,13 +56,13 @@ pub struct Bound {
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
     #[error(
-        "UDP port {port} is in use by another program: stop it, or choose another port with --port or listen.port"
+        "{transport} port {port} is in use by another program: stop it, or choose another port with --port or listen.port"
     )]
-    PortInUse { port: u16 },
+    PortInUse { transport: Transport, port: u16 },
     #[error(
-        "UDP port {port} needs rights this program does not have: choose a port above 1023, or run with CAP_NET_BIND_SERVICE"
+        "{transport} port {port} needs rights this program does not have: choose a port above 1023, or run with CAP_NET_BIND_SERVICE"
     )]
-    PortForbidden { port: u16 },
+    PortForbidden { transport: Transport, port: u16 },
     #[error("cannot listen on {address}: {error}")]
     Listen {
         address: SocketAddr,
@@ -67,9 +72,45 @@ pub enum EndpointError {
     Tls(String),
 }
 
-/// Takes the UDP port, IPv6 and IPv4 on one socket where the address is `::`. The port is never
-/// shared, so that a second server on it is refused.
+/// What a port is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// Takes the port for UDP and TCP, IPv6 and IPv4 on one socket where the address is `::`. The port
+/// is never shared, so that a second server on it is refused.
 pub fn bind(settings: &Settings) -> Result<Bound, EndpointError> {
+    for _ in 1..PORT_TRIES {
+        match bind_both(settings) {
+            // Any port will do: the next one may be free for both.
+            Err(EndpointError::PortInUse { .. }) if settings.address.port() == 0 => {}
+            other => return other,
+        }
+    }
+    bind_both(settings)
+}
+
+fn bind_both(settings: &Settings) -> Result<Bound, EndpointError> {
+    let mut bound = bind_udp(settings)?;
+    let address = bound.address;
+    let listener = tcp::listen(address);
+    let listener = listener.map_err(|error| refused(error, Transport::Tcp, address))?;
+    bound.tcp = Some(listener);
+    Ok(bound)
+}
+
+fn bind_udp(settings: &Settings) -> Result<Bound, EndpointError> {
     match bind_at(settings.address, settings) {
         Err(EndpointError::Listen { error, .. })
             if settings.address.ip().is_unspecified()
@@ -108,19 +149,29 @@ fn bind_at(address: SocketAddr, settings: &Settings) -> Result<Bound, EndpointEr
         Ok(Bound {
             address: socket.local_addr()?,
             socket,
+            tcp: None,
             receive_buffer_bytes,
             send_buffer_bytes,
         })
     };
-    open().map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => EndpointError::PortInUse {
-            port: address.port(),
-        },
-        io::ErrorKind::PermissionDenied => EndpointError::PortForbidden {
-            port: address.port(),
-        },
+    open().map_err(|error| refused(error, Transport::Udp, address))
+}
+
+fn refused(error: io::Error, transport: Transport, address: SocketAddr) -> EndpointError {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => EndpointError::PortInUse { transport, port },
+        io::ErrorKind::PermissionDenied => EndpointError::PortForbidden { transport, port },
         _ => EndpointError::Listen { address, error },
-    })
+    }
+}
+
+impl Bound {
+    /// The TCP socket, once.
+    pub(super) fn take_tcp(&mut self) -> io::Result<TcpListener> {
+        let taken = self.tcp.take();
+        taken.ok_or_else(|| io::Error::other("the TCP socket was taken before"))
+    }
 }
 
 /// Accepts links.

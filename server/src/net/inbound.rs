@@ -1,18 +1,41 @@
 //! Frames from a stream.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
 use tokio::time::{Instant, timeout_at};
+
+use super::tcp::Pipe;
 
 /// Largest slice taken from the transport at once, bytes: one slow link cannot hold the shard.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-type Read = Result<Option<quinn::Chunk>, quinn::ReadError>;
+/// The next bytes, nothing at the stream's end; or the link is gone.
+type Read = Result<Option<Bytes>, ()>;
+
+enum Stream {
+    Quic(quinn::RecvStream),
+    Tcp(Rc<Pipe>),
+}
+
+impl Stream {
+    /// Cancel-safe.
+    async fn read(&mut self) -> Read {
+        match self {
+            Self::Quic(stream) => match stream.read_chunk(CHUNK_BYTES, true).await {
+                Ok(chunk) => Ok(chunk.map(|chunk| chunk.bytes)),
+                Err(_) => Err(()),
+            },
+            Self::Tcp(pipe) => pipe.chunk().await.map_err(drop),
+        }
+    }
+}
 
 /// The receiving half of a stream.
 pub struct Inbound {
-    stream: quinn::RecvStream,
+    stream: Stream,
     reader: FrameReader,
     frame_within: Duration,
     /// When the frame that has begun must be whole.
@@ -32,9 +55,20 @@ pub enum InboundError {
 
 impl Inbound {
     pub(super) fn new(stream: quinn::RecvStream) -> Self {
+        Self::reading(Stream::Quic(stream), FrameReader::new())
+    }
+
+    /// `first`: what of it has been read already.
+    pub(super) fn over_tcp(pipe: Rc<Pipe>, first: Bytes) -> Self {
+        let mut reader = FrameReader::new();
+        reader.feed(first);
+        Self::reading(Stream::Tcp(pipe), reader)
+    }
+
+    fn reading(stream: Stream, reader: FrameReader) -> Self {
         Self {
             stream,
-            reader: FrameReader::new(),
+            reader,
             frame_within: Duration::MAX,
             whole_by: None,
         }
@@ -53,7 +87,7 @@ impl Inbound {
                 return Ok(Some(frame));
             }
             match self.chunk().await? {
-                Ok(Some(chunk)) => self.reader.feed(chunk.bytes),
+                Ok(Some(bytes)) => self.reader.feed(bytes),
                 Ok(None) if self.reader.buffered_bytes() == 0 => return Ok(None),
                 Ok(None) | Err(_) => return Err(InboundError::Broken),
             }
@@ -68,7 +102,7 @@ impl Inbound {
 
     /// What the transport brings next. Only half a frame has a timer: most arrive whole.
     async fn chunk(&mut self) -> Result<Read, InboundError> {
-        let read = self.stream.read_chunk(CHUNK_BYTES, true);
+        let read = self.stream.read();
         if self.reader.buffered_bytes() == 0 {
             return Ok(read.await);
         }
@@ -89,8 +123,8 @@ impl Inbound {
     pub async fn rest(mut self, bytes: usize) -> Option<Vec<u8>> {
         let mut rest = self.reader.take_rest();
         while rest.len() <= bytes {
-            match self.stream.read_chunk(CHUNK_BYTES, true).await {
-                Ok(Some(chunk)) => rest.extend_from_slice(&chunk.bytes),
+            match self.stream.read().await {
+                Ok(Some(bytes)) => rest.extend_from_slice(&bytes),
                 Ok(None) => return (rest.len() == bytes).then_some(rest),
                 Err(_) => return None,
             }
@@ -98,8 +132,10 @@ impl Inbound {
         None
     }
 
-    /// Tells the client to stop sending on this stream.
+    /// Tells the client to stop sending on this stream; over TCP only the answer says so.
     pub fn stop(&mut self) {
-        let _ = self.stream.stop(quinn::VarInt::from_u32(0));
+        if let Stream::Quic(stream) = &mut self.stream {
+            let _ = stream.stop(quinn::VarInt::from_u32(0));
+        }
     }
 }

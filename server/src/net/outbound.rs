@@ -2,9 +2,13 @@
 
 use std::collections::VecDeque;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+
+use super::queue::{Queue, Queued};
+use super::tcp::Pipe;
 
 /// Several frames up to this many bytes are joined before they are written, so that the transport
 /// keeps one chunk of them, not many.
@@ -12,17 +16,14 @@ const JOIN_BYTES: usize = 32 * 1024;
 
 /// The sending half of a stream with what waits for it.
 pub struct Outbound {
-    stream: quinn::SendStream,
-    queue: VecDeque<Queued>,
-    bytes: usize,
-    /// The first of the queue has been written in part: the rest of it must follow.
-    started: bool,
+    stream: Stream,
+    queue: Queue,
 }
 
-struct Queued {
-    frame: Bytes,
-    /// What the caller wants to know about a frame that is dropped.
-    tag: u32,
+enum Stream {
+    Quic(quinn::SendStream),
+    /// One of the lanes of a link, or the whole of a bulk transfer's connection.
+    Tcp(Rc<Pipe>),
 }
 
 /// How far a flush came.
@@ -46,46 +47,68 @@ pub struct Gather {
 impl Outbound {
     pub(super) fn new(stream: quinn::SendStream) -> Self {
         Self {
-            stream,
-            queue: VecDeque::new(),
-            bytes: 0,
-            started: false,
+            stream: Stream::Quic(stream),
+            queue: Queue::default(),
+        }
+    }
+
+    pub(super) fn over_tcp(pipe: Rc<Pipe>) -> Self {
+        Self {
+            stream: Stream::Tcp(pipe),
+            queue: Queue::default(),
         }
     }
 
     /// Puts a frame at the end. `tag` comes back if it is dropped.
     pub fn push(&mut self, frame: Bytes, tag: u32) {
-        self.bytes += frame.len();
-        self.queue.push_back(Queued { frame, tag });
+        self.queue.push(frame, tag);
     }
 
     pub fn queued_bytes(&self) -> usize {
-        self.bytes
+        self.queue.bytes()
     }
 
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Below other streams of the link: a transfer never delays a message.
+    pub(super) fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
+    }
+
+    /// Below other streams of the link: a transfer never delays a message. Over TCP it has a
+    /// connection of its own.
     pub fn lower_priority(&self) {
-        let _ = self.stream.set_priority(-1);
+        if let Stream::Quic(stream) = &self.stream {
+            let _ = stream.set_priority(-1);
+        }
     }
 
     /// Ends the stream after what was written.
     pub fn finish(&mut self) {
-        let _ = self.stream.finish();
+        if let Stream::Quic(stream) = &mut self.stream {
+            let _ = stream.finish();
+        }
     }
 
-    /// Writes what the transport takes. `blocked` makes the waker, only when it is needed.
-    pub fn flush(&mut self, gather: &mut Gather, blocked: &mut dyn FnMut() -> Waker) -> Flushed {
+    /// Writes what the transport takes. `blocked` makes the waker, only when it is needed. For
+    /// streams that have their own place in the transport; lanes that share one connection are
+    /// flushed together, see [`super::Connection::flush`].
+    pub(super) fn flush(
+        &mut self,
+        gather: &mut Gather,
+        blocked: &mut dyn FnMut() -> Waker,
+    ) -> Flushed {
+        let Stream::Quic(stream) = &mut self.stream else {
+            return Flushed::All;
+        };
         while !self.queue.is_empty() {
-            gather.fill(&self.queue);
-            match self.write(&mut gather.chunks, Waker::noop()) {
-                Poll::Ready(Ok(written)) => self.written(written),
+            gather.fill(self.queue.frames());
+            match write(stream, &mut gather.chunks, Waker::noop()) {
+                Poll::Ready(Ok(written)) => self.queue.written(written),
                 Poll::Ready(Err(_)) => return Flushed::Ended,
-                Poll::Pending => match self.write(&mut gather.chunks, &blocked()) {
-                    Poll::Ready(Ok(written)) => self.written(written),
+                Poll::Pending => match write(stream, &mut gather.chunks, &blocked()) {
+                    Poll::Ready(Ok(written)) => self.queue.written(written),
                     Poll::Ready(Err(_)) => return Flushed::Ended,
                     Poll::Pending => return Flushed::Blocked,
                 },
@@ -96,55 +119,38 @@ impl Outbound {
 
     /// Drops what has not begun to leave, each frame with its tag; the tail of a half-written frame
     /// stays, so that the stream stays readable.
-    pub fn drop_unstarted(&mut self, mut dropped: impl FnMut(u32)) {
-        let keep = usize::from(self.started);
-        for queued in self.queue.drain(keep..) {
-            self.bytes -= queued.frame.len();
-            dropped(queued.tag);
-        }
+    pub fn drop_unstarted(&mut self, dropped: impl FnMut(u32)) {
+        self.queue.drop_unstarted(dropped);
     }
 
     /// Gives spare memory back after a burst.
     pub fn shrink(&mut self) {
-        self.queue.shrink_to(0);
+        self.queue.shrink();
     }
 
     /// Writes everything and ends the stream, waiting as long as it takes: for bulk streams.
     pub async fn send_all(mut self, bytes: Bytes) -> bool {
-        let mut chunks: Vec<Bytes> = self.queue.drain(..).map(|queued| queued.frame).collect();
+        let mut chunks: Vec<Bytes> = self.queue.take().collect();
         chunks.push(bytes);
-        self.stream.write_all_chunks(&mut chunks).await.is_ok() && self.stream.finish().is_ok()
-    }
-
-    fn write(
-        &mut self,
-        chunks: &mut [Bytes],
-        waker: &Waker,
-    ) -> Poll<Result<usize, quinn::WriteError>> {
-        // The future is cancel-safe: dropped while pending, it has written nothing.
-        let write = pin!(self.stream.write_chunks(chunks));
-        write
-            .poll(&mut Context::from_waker(waker))
-            .map_ok(|written| written.bytes)
-    }
-
-    fn written(&mut self, mut bytes: usize) {
-        self.bytes -= bytes;
-        while let Some(first) = self.queue.front_mut() {
-            let left = first.frame.len();
-            if bytes < left {
-                first.frame.advance(bytes);
-                self.started |= bytes > 0;
-                return;
+        match &mut self.stream {
+            Stream::Quic(stream) => {
+                stream.write_all_chunks(&mut chunks).await.is_ok() && stream.finish().is_ok()
             }
-            bytes -= left;
-            self.started = false;
-            self.queue.pop_front();
-            if bytes == 0 {
-                return;
-            }
+            Stream::Tcp(pipe) => pipe.send_all(chunks).await.is_ok(),
         }
     }
+}
+
+fn write(
+    stream: &mut quinn::SendStream,
+    chunks: &mut [Bytes],
+    waker: &Waker,
+) -> Poll<Result<usize, quinn::WriteError>> {
+    // The future is cancel-safe: dropped while pending, it has written nothing.
+    let write = pin!(stream.write_chunks(chunks));
+    write
+        .poll(&mut Context::from_waker(waker))
+        .map_ok(|written| written.bytes)
 }
 
 impl Gather {

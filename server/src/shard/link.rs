@@ -5,13 +5,14 @@ use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
+use parlor_protocol::tcp::LinkToken;
 use parlor_protocol::{Refusal, RoomId};
 use tokio::sync::{Notify, oneshot};
 
 use super::hub::Depth;
 use super::{Lane, LinkRef, Who};
 use crate::guard::rate;
-use crate::net::{Connection, Flushed, Gather, Outbound};
+use crate::net::{Connection, Gather, Outbound};
 
 /// Tag of a queued frame that belongs to no room's batches: losing it means that the person's own
 /// entries must be pulled.
@@ -29,6 +30,9 @@ pub(crate) struct Link {
     pub(crate) control: Option<Outbound>,
     pub(crate) command: Option<Outbound>,
     pub(crate) push: Option<Outbound>,
+    /// Over TCP: by what its bulk transfers name it, and how many there are.
+    pub(crate) token: Option<LinkToken>,
+    pub(crate) bulks: u8,
     pub(crate) who: Option<Who>,
     /// Granted: pushes flow.
     pub(crate) entered: bool,
@@ -89,6 +93,8 @@ impl Link {
             control: None,
             command: None,
             push: None,
+            token: None,
+            bulks: 0,
             who: None,
             entered: false,
             ended: false,
@@ -174,19 +180,10 @@ impl Link {
                 })
                 .clone()
         };
-        let mut flush = |stream: &mut Option<Outbound>| match stream {
-            Some(stream) if !stream.is_empty() => {
-                stream.flush(gather, &mut blocked) != Flushed::Ended
-            }
-            _ => true,
-        };
-        let (control, command, push) = (
-            flush(&mut self.control),
-            flush(&mut self.command),
-            flush(&mut self.push),
-        );
+        let streams = [&mut self.control, &mut self.command, &mut self.push];
+        let good = self.connection.flush(streams, gather, &mut blocked);
         self.unstall();
-        control && command && push
+        good
     }
 
     /// Whether the next request may be read: not while a client leaves its answers lying, on

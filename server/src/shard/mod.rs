@@ -2,6 +2,7 @@
 //! own. The core runtime talks to it through one bounded mailbox, in order.
 
 mod context;
+mod door;
 mod enter;
 mod flusher;
 mod hub;
@@ -14,6 +15,7 @@ mod run;
 mod serve;
 mod signals;
 mod state;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod upkeep;

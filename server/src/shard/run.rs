@@ -12,9 +12,9 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until};
 
 use super::state::{Shard, State};
-use super::{Core, ToShard, mailbox, serve, signals, upkeep};
+use super::{Core, ToShard, mailbox, serve, signals, tcp, upkeep};
 use crate::guard::rate;
-use crate::net::{Bound, Endpoint, EndpointError, Keys, Pending, Settings};
+use crate::net::{Bound, Endpoint, EndpointError, Keys, Listener, Pending, Settings};
 
 /// How often heads of rooms that are not open go out.
 const HEADS_EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub struct ShardThread {
 pub async fn start(
     core: Arc<Core>,
     inbox: mpsc::Receiver<ToShard>,
-    bound: Bound,
+    mut bound: Bound,
     tls: Arc<rustls::ServerConfig>,
     keys: Keys,
     settings: Settings,
@@ -59,10 +59,14 @@ pub async fn start(
             };
             let local = LocalSet::new();
             local.block_on(&runtime, async move {
-                match Endpoint::new(bound, tls, &keys, &settings) {
-                    Ok(endpoint) => {
+                let listener = Listener::new(&mut bound, &tls, &settings);
+                let opened = listener.and_then(|listener| {
+                    Ok((Endpoint::new(bound, tls, &keys, &settings)?, listener))
+                });
+                match opened {
+                    Ok((endpoint, listener)) => {
                         let _ = ready.send(Ok(()));
-                        run(core, inbox, endpoint, stopped).await;
+                        run(core, inbox, endpoint, listener, stopped).await;
                     }
                     Err(error) => drop(ready.send(Err(error))),
                 }
@@ -95,6 +99,7 @@ async fn run(
     core: Arc<Core>,
     inbox: mpsc::Receiver<ToShard>,
     endpoint: Endpoint,
+    listener: Listener,
     stopped: oneshot::Receiver<()>,
 ) {
     let shard = Shard::new(core);
@@ -104,10 +109,13 @@ async fn run(
     spawn_local(send_heads(shard.clone()));
     spawn_local(signals::run(shard.clone()));
     spawn_local(upkeep::sweep(shard.clone()));
+    let by_tcp = spawn_local(tcp::accept(shard.clone(), listener));
     tokio::select! {
         () = accept(&shard, &endpoint) => {}
         _ = stopped => {}
     }
+    by_tcp.abort();
+    shard.step(|state| state.close_all("the server has stopped"));
     endpoint.close("the server has stopped");
     // Bounded: a client that does not answer must not hold the process.
     let _ = tokio::time::timeout(WIND_DOWN, endpoint.idle()).await;
@@ -201,6 +209,19 @@ async fn send_heads(shard: Rc<Shard>) {
     loop {
         sleep(HEADS_EVERY).await;
         shard.step(|state| state.send_heads());
+    }
+}
+
+impl State {
+    /// Ends the links that the endpoint does not end: those over TCP.
+    fn close_all(&mut self, reason: &str) {
+        for (_, link) in self
+            .links
+            .iter()
+            .filter(|(_, link)| link.connection.is_tcp())
+        {
+            link.connection.close(Code(0), reason);
+        }
     }
 }
 

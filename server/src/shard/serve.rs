@@ -9,6 +9,7 @@ use parlor_protocol::frame::{self, Frame};
 use parlor_protocol::hello::{Node, Pong, Welcome, feature};
 use parlor_protocol::limit::{BODY_BYTES, HELLO_WITHIN_MS, TEXT_BYTES};
 use parlor_protocol::session::{Negotiated, ServerHandshake, ServerStep};
+use parlor_protocol::tcp::{self, LinkToken};
 use parlor_protocol::{Code, Extensions, Refusal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -43,20 +44,33 @@ pub(super) async fn serve(shard: Rc<Shard>, pending: Pending) {
     let connection = timeout(HANDSHAKE, pending.complete()).await.ok().flatten();
     shard.step(|state| state.half_open -= 1);
     shard.core.metrics.half_open.add(-1);
-    let Some(connection) = connection else { return };
+    if let Some(connection) = connection {
+        serve_connection(shard, connection).await;
+    }
+}
+
+/// Takes a link from the end of its handshake to its end.
+pub(super) async fn serve_connection(shard: Rc<Shard>, connection: Connection) {
     // Under way when the drain began: nobody would tell it to go.
     if shard.step(|state| state.draining) {
-        return connection.close(Code::GOING_AWAY, Code::GOING_AWAY.text());
+        connection.close(Code::GOING_AWAY, Code::GOING_AWAY.text());
+        return connection.linger().await;
     }
     // Looked at again: many handshakes of one address may have been under way at once.
     let counted_at = rate::Who::address(connection.address().ip());
+    let bound = shard.core.config.link.max as usize;
     let added = shard.step(|state| match shard.crowded(state, counted_at) {
-        true => None,
-        false => Some(state.add(connection.clone())),
+        true => Err("too many links from this address"),
+        false if state.links.len() >= bound => Err("the server takes no more links now"),
+        false => Ok(state.add(connection.clone())),
     });
-    let Some(at) = added else {
-        shard.core.metrics.refused_links.add(1);
-        return connection.close(Code::BUSY, "too many links from this address");
+    let at = match added {
+        Ok(at) => at,
+        Err(reason) => {
+            shard.core.metrics.refused_links.add(1);
+            connection.close(Code::BUSY, reason);
+            return connection.linger().await;
+        }
     };
     let task = LinkTask {
         shard: shard.clone(),
@@ -68,6 +82,11 @@ pub(super) async fn serve(shard: Rc<Shard>, pending: Pending) {
         // The refusal was queued: let it leave before the close overtakes it.
         let _ = timeout(LAST_WORDS, connection.closed()).await;
         connection.close(code, &reason);
+    }
+    if connection.is_tcp() {
+        // QUIC sees to all of this by itself.
+        connection.close(Code(0), "goodbye");
+        connection.linger().await;
     }
     shard.step(|state| state.remove(at, &shard));
 }
@@ -160,8 +179,11 @@ impl LinkTask {
             tokio::select! {
                 biased;
                 frame = control.frame(BODY_BYTES), if self.takes_requests() => {
-                    let frame = self.opened(frame)?;
-                    self.control_frame(handshake, frame)?;
+                    match self.connection.lane(self.opened(frame)?) {
+                        tcp::Lane::Stream(frame) => self.control_frame(handshake, frame)?,
+                        tcp::Lane::Signal(frame) => dispatch::signal(&self.shard, self.at, &frame),
+                        tcp::Lane::Nowhere => {}
+                    }
                 }
                 frame = next(&mut command), if self.takes_requests() => {
                     let frame = self.opened(frame)?;
@@ -174,7 +196,7 @@ impl LinkTask {
                         command = Some(self.reading(inbound));
                     }
                     Event::Stream(outbound, inbound) => dispatch::bulk(&self.shard, self.at, outbound, inbound),
-                    Event::Signal(signal) => dispatch::signal(&self.shard, self.at, signal),
+                    Event::Signal(signal) => dispatch::datagram(&self.shard, self.at, signal),
                     Event::Closed => return Err(End::Gone),
                 },
             }
@@ -220,11 +242,12 @@ impl LinkTask {
                 negotiated,
                 ..
             } => {
-                let welcome = self.welcome(negotiated);
                 self.shard.step(|state| {
-                    if let Some(link) = state.link(self.at) {
+                    let token = state.link(self.at).and_then(|link| {
                         link.zstd = negotiated.features & feature::ZSTD != 0;
-                    }
+                        link.token
+                    });
+                    let welcome = self.welcome(negotiated, token);
                     state.reply(self.at, Lane::Control, frame::encode(request, &welcome));
                 });
             }
@@ -259,7 +282,7 @@ impl LinkTask {
         Ok(None)
     }
 
-    fn welcome(&self, negotiated: Negotiated) -> Welcome {
+    fn welcome(&self, negotiated: Negotiated, token: Option<LinkToken>) -> Welcome {
         let core = &self.shard.core;
         Welcome {
             minor: negotiated.minor,
@@ -277,7 +300,7 @@ impl LinkTask {
             heartbeat_ms: core.config.link.heartbeat_s * 1000,
             idle_ms: core.config.link.idle_s * 1000,
             registration: core.config.server.registration.wire(),
-            ext: Extensions::NONE,
+            ext: token.map_or(Extensions::NONE, |token| token.extension()),
         }
     }
 

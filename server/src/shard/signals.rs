@@ -15,6 +15,7 @@ use super::hub::{Depth, Room};
 use super::pace::Sort;
 use super::presence::TYPING_LOOK_MS;
 use super::state::{Shard, State};
+use super::write;
 
 /// How long a presence digest is good for; repeated at half of it.
 const LIFE: Duration = Duration::from_millis(IDLE_MS as u64);
@@ -128,10 +129,14 @@ impl State {
         let users = self.online(room);
         let digests = self.presences.whole(room.head.room, &users);
         self.presences.pacer.spend(now_ms, digests.len());
+        let mut waits = false;
         if let Some(link) = self.link(at).filter(|link| link.entered) {
             for digest in digests {
-                link.connection.send_signal(frame::encode(0, &digest));
+                waits |= link.connection.send_signal(frame::encode(0, &digest));
             }
+        }
+        if waits {
+            self.mark(at.index);
         }
     }
 
@@ -175,13 +180,14 @@ impl State {
 
     /// Sends a signal to everyone who has the room open and little waiting: signals never displace
     /// messages. To how many.
-    fn signal(&self, slot: u32, signal: &Bytes) -> usize {
+    fn signal(&mut self, slot: u32, signal: &Bytes) -> usize {
         let Some(room) = self.hub.get(slot) else {
             return 0;
         };
-        let mut sent = 0;
+        let (mut sent, now) = (0, Instant::now());
         for index in &room.full {
-            let Some(link) = self.links.get(*index as usize).filter(|link| link.entered) else {
+            let link = self.links.get_mut(*index as usize);
+            let Some(link) = link.filter(|link| link.entered) else {
                 continue;
             };
             if link
@@ -189,7 +195,9 @@ impl State {
                 .as_ref()
                 .is_none_or(|push| push.queued_bytes() < SIGNALS_BELOW_BYTES)
             {
-                link.connection.send_signal(signal.clone());
+                if link.connection.send_signal(signal.clone()) {
+                    write::mark(&mut self.flusher, link, *index, now);
+                }
                 sent += 1;
             }
         }

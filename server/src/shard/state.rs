@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parlor_protocol::UserId;
+use parlor_protocol::limit::LINK_TOKEN_BYTES;
+use parlor_protocol::tcp::LinkToken;
 use slab::Slab;
 use tokio::sync::Notify;
 
+use super::door::Door;
 use super::flusher::Flusher;
 use super::hub::Hub;
 use super::link::{Link, Writable};
@@ -42,6 +45,10 @@ pub(crate) struct State {
     users: HashMap<UserId, Vec<u32>>,
     /// Links by where they came from.
     addresses: HashMap<rate::Who, u32>,
+    /// Links over TCP, by what their bulk transfers name them.
+    pub(super) tokens: HashMap<LinkToken, LinkRef>,
+    /// TLS handshakes over TCP.
+    pub(super) door: Door,
     generation: u32,
     /// Counts openings of rooms, to tell which is oldest.
     pub(super) opened: u32,
@@ -64,6 +71,11 @@ impl Shard {
             gather: Gather::default(),
             users: HashMap::new(),
             addresses: HashMap::new(),
+            tokens: HashMap::new(),
+            door: Door::new(
+                core.config.link.half_open as usize,
+                core.config.limits.addresses,
+            ),
             generation: 0,
             opened: 0,
             heads: Vec::new(),
@@ -110,13 +122,19 @@ impl Shard {
 impl State {
     pub(super) fn add(&mut self, connection: Connection) -> LinkRef {
         self.generation = self.generation.wrapping_add(1);
-        let link = Link::new(self.generation, connection, Instant::now());
+        let mut link = Link::new(self.generation, connection, Instant::now());
         *self.addresses.entry(link.counted_at).or_default() += 1;
+        link.token = link.connection.is_tcp().then(new_link_token).flatten();
+        let token = link.token;
         let index = self.links.insert(link);
-        LinkRef {
+        let at = LinkRef {
             index: index as u32,
             generation: self.generation,
+        };
+        if let Some(token) = token {
+            self.tokens.insert(token, at);
         }
+        at
     }
 
     pub(crate) fn link(&mut self, at: LinkRef) -> Option<&mut Link> {
@@ -136,6 +154,9 @@ impl State {
             if *count == 0 {
                 self.addresses.remove(&link.counted_at);
             }
+        }
+        if let Some(token) = link.token {
+            self.tokens.remove(&token);
         }
         let user = link.who.as_ref().map(|who| who.user);
         for joined in &link.rooms {
@@ -187,4 +208,11 @@ impl State {
             }
         }
     }
+}
+
+/// Without one, for want of random bytes, the link has no bulk transfers.
+fn new_link_token() -> Option<LinkToken> {
+    let mut bytes = [0; LINK_TOKEN_BYTES];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(LinkToken(bytes))
 }

@@ -225,7 +225,7 @@ impl State {
     }
 }
 
-fn mark(flusher: &mut Flusher, link: &mut Link, index: u32, now: Instant) {
+pub(super) fn mark(flusher: &mut Flusher, link: &mut Link, index: u32, now: Instant) {
     if !link.dirty {
         link.dirty = true;
         flusher.mark(index, now.saturating_duration_since(link.last_flush));

@@ -11,3 +11,4 @@ mod outbox;
 mod reading;
 mod sessions;
 mod talk;
+mod without_udp;

@@ -15,4 +15,5 @@ mod rooms;
 mod sessions;
 mod signals;
 mod sync;
+mod tcp;
 mod texts;

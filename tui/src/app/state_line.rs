@@ -1,6 +1,6 @@
 //! The line above the composer: how the link is, who types, and the keys that matter now.
 
-use parlor_client_core::api::{AccountView, LinkState, LinkView, PersonView};
+use parlor_client_core::api::{AccountView, LinkState, LinkView, PersonView, Transport};
 use parlor_client_core::text::{Span, display_width, safe, sanitize_line, wrap};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -30,10 +30,15 @@ pub(crate) fn words(link: &LinkView, account: &AccountView) -> (Token, String) {
 }
 
 fn online(link: &LinkView) -> String {
+    // The usual way goes without saying.
+    let connected = match link.transport {
+        Some(Transport::Tcp) => "Connected over TCP",
+        Some(Transport::Quic) | None => "Connected",
+    };
     match (link.unsent, link.rtt) {
-        (0, Some(rtt)) => format!("Connected · {} ms", rtt.as_millis().max(1)),
-        (0, None) => "Connected".to_owned(),
-        (unsent, _) => format!("Connected · {unsent} unsent"),
+        (0, Some(rtt)) => format!("{connected} · {} ms", rtt.as_millis().max(1)),
+        (0, None) => connected.to_owned(),
+        (unsent, _) => format!("{connected} · {unsent} unsent"),
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use parlor_client_core::api::{
     AccountView, Delivery, LinkState, LinkView, Me, MemberView, MessageId, MessageView, Presence,
     PresenceView, Role, RoomId, RoomKind, RoomView, RowView, ScreenView, ServerAddress, SessionId,
-    Surroundings, UserId,
+    Surroundings, Transport, UserId,
 };
 use parlor_client_core::text::render;
 use ratatui::Terminal;
@@ -45,6 +45,7 @@ pub(crate) fn views() -> Views {
         link: LinkView {
             state: LinkState::Online,
             rtt: Some(Duration::from_millis(12)),
+            transport: Some(Transport::Quic),
             unsent: 0,
             failed: 0,
             clock_ahead_ms: 0,

@@ -1,10 +1,12 @@
-//! Why the server cannot be reached: the name, the host, the port, UDP, the key, one after another.
+//! Why the server cannot be reached: the name, the host, the port, UDP and TCP, the key, one after
+//! another.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use parlor_client_core::api::{
-    AccountView, Core, EnterError, JoinLink, LinkError, Options, Pin, ServerAddress, Trust,
+    AccountView, Core, EnterError, JoinLink, LinkError, Options, Pin, ServerAddress, Transport,
+    Trust,
 };
 use parlor_client_core::profile::Profile;
 use serde_json::json;
@@ -55,12 +57,13 @@ pub(super) async fn doctor(given: &Arguments, doctor: &Doctor) -> Result<(), Fai
     key(given, &patient).await?;
     if patient.profile {
         let core = session::enter(given, Reach::Server).await?;
-        tell(
-            given,
-            "session",
-            true,
-            "the server knows this profile's session",
-        )?;
+        let by = match core.link().transport {
+            Some(Transport::Tcp) => ", over TCP: UDP does not get through",
+            Some(Transport::Quic) => ", over QUIC",
+            None => "",
+        };
+        let text = format!("the server knows this profile's session{by}");
+        tell(given, "session", true, &text)?;
         let ahead = core.link().clock_ahead_ms;
         clock(given, ahead)?;
         core.close().await;
@@ -144,10 +147,20 @@ async fn look(given: &Arguments, address: SocketAddr) -> Result<(), Failure> {
                 "{address} is up, but nothing listens on UDP port {port}: the server is down, or it has another port"
             ),
         ),
-        Heard::TcpOnly => (
+        Heard::Tcp => {
+            let blocked = format!(
+                "{address} does not answer by UDP: a firewall drops UDP port {port}, on this network or before the server"
+            );
+            tell(given, "udp", false, &blocked)?;
+            let works = format!(
+                "{address} takes connections by TCP: links go that way, a little slower where the network loses packets"
+            );
+            return tell(given, "tcp", true, &works);
+        }
+        Heard::Refuses => (
             "udp_blocked",
             format!(
-                "{address} answers by TCP but not by UDP: a firewall drops UDP port {port}, on this network or before the server"
+                "{address} is up, but answers on port {port} neither by UDP nor by TCP: a firewall drops UDP port {port}, and the server is down or its TCP port is closed; allow {port} for both"
             ),
         ),
         Heard::Silence => (

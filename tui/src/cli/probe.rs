@@ -26,8 +26,10 @@ pub(super) enum Heard {
     Quic,
     /// The host says that nothing listens on this port.
     Closed,
-    /// Nothing by UDP, but the host answers by TCP: UDP is dropped on the way.
-    TcpOnly,
+    /// Nothing by UDP, but the port takes connections by TCP: links go that way.
+    Tcp,
+    /// Nothing by UDP and no port of TCP, but the host is there: UDP is dropped on the way.
+    Refuses,
     /// Nothing at all.
     Silence,
     /// This machine cannot send there.
@@ -37,8 +39,7 @@ pub(super) enum Heard {
 pub(super) async fn probe(address: SocketAddr) -> Heard {
     match udp(address).await {
         Ok(true) => Heard::Quic,
-        Ok(false) if tcp_answers(address).await => Heard::TcpOnly,
-        Ok(false) => Heard::Silence,
+        Ok(false) => tcp(address).await,
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => Heard::Closed,
         Err(error) => Heard::NoRoute(error.to_string()),
     }
@@ -79,24 +80,34 @@ fn is_version_list(answer: &[u8]) -> bool {
     answer.len() > 5 && answer[0] & 0x80 != 0 && answer[1..5] == [0; 4]
 }
 
-async fn tcp_answers(address: SocketAddr) -> bool {
+/// What TCP says where UDP is silent.
+async fn tcp(address: SocketAddr) -> Heard {
     match timeout(TCP_FOR, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => true,
-        Ok(Err(error)) => error.kind() == ErrorKind::ConnectionRefused,
-        Err(_) => false,
+        Ok(Ok(_)) => Heard::Tcp,
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => Heard::Refuses,
+        Ok(Err(_)) | Err(_) => Heard::Silence,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::TcpListener;
 
     #[tokio::test]
     async fn a_closed_port_and_one_that_is_silent_by_udp_are_told_apart() {
-        // Held, so that nobody else takes the port; TCP of the same number answers or refuses.
-        let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (listener, silent) = loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            // Held, so that nobody else takes the port.
+            let silent = UdpSocket::bind(listener.local_addr().unwrap()).await;
+            if let Ok(silent) = silent {
+                break (listener, silent);
+            }
+        };
         let address = silent.local_addr().unwrap();
-        assert_eq!(probe(address).await, Heard::TcpOnly);
+        assert_eq!(probe(address).await, Heard::Tcp);
+        drop(listener);
+        assert_eq!(probe(address).await, Heard::Refuses);
         drop(silent);
         assert_eq!(probe(address).await, Heard::Closed);
     }

@@ -7,14 +7,18 @@ use parlor_protocol::hello::Done;
 use parlor_protocol::kind::Body;
 use parlor_protocol::limit::{BODY_BYTES, TEXT_BYTES};
 use parlor_protocol::message::{GetText, PutText, Text};
-use quinn::{RecvStream, SendStream};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncWriteExt, WriteHalf};
 use tokio::time::timeout;
 
 use super::CloseReason;
 use super::incoming::Incoming;
 use super::request::{RequestError, read_reply};
 use super::shared::Shared;
+use super::source::Source;
+use super::wire::Wire;
+use crate::net::dial::Deadlines;
+use crate::net::tcp::Stream;
 
 /// A transfer that does not move for so long is given up.
 pub const BULK_STALLED_AFTER: Duration = Duration::from_secs(15);
@@ -53,7 +57,7 @@ pub(super) async fn put_text(shared: &Shared, put: &PutText, text: Bytes) -> Res
         let piece = rest.split_to(rest.len().min(PIECE_BYTES));
         write(&mut send, piece).await?;
     }
-    let _ = send.finish();
+    finish(&mut send).await;
     let frame = first_frame(&mut Incoming::new(receive)).await?;
     read::<Done>(&frame).map(|_| ())
 }
@@ -61,7 +65,7 @@ pub(super) async fn put_text(shared: &Shared, put: &PutText, text: Bytes) -> Res
 /// Downloads and checks length and hash.
 pub(super) async fn get_text(shared: &Shared, get: &GetText) -> Result<Bytes, BulkError> {
     let (mut send, receive) = open(shared, get).await?;
-    let _ = send.finish();
+    finish(&mut send).await;
     let mut incoming = Incoming::new(receive);
     let announced = read::<Text>(&first_frame(&mut incoming).await?)?.long;
     let bytes = announced.bytes as usize;
@@ -70,11 +74,9 @@ pub(super) async fn get_text(shared: &Shared, get: &GetText) -> Result<Bytes, Bu
     }
     let (mut stream, mut text) = incoming.into_rest();
     while text.len() <= bytes {
-        let chunk = moved(stream.read_chunk(PIECE_BYTES, true))
-            .await?
-            .map_err(broken)?;
+        let chunk = moved(stream.chunk()).await?.map_err(BulkError::Lost)?;
         match chunk {
-            Some(chunk) => text.extend_from_slice(&chunk.bytes),
+            Some(bytes) => text.extend_from_slice(&bytes),
             None => break,
         }
     }
@@ -86,19 +88,56 @@ pub(super) async fn get_text(shared: &Shared, get: &GetText) -> Result<Bytes, Bu
     }
 }
 
-async fn open<B: Body>(shared: &Shared, body: &B) -> Result<(SendStream, RecvStream), BulkError> {
-    let opened = moved(shared.connection.open_bi()).await?;
-    let (mut send, receive) = opened.map_err(|error| BulkError::Lost(error.into()))?;
-    let _ = send.set_priority(PRIORITY);
+/// The sending half of a transfer: a stream of its own, or a connection.
+enum Send {
+    Quic(quinn::SendStream),
+    Tcp(WriteHalf<Stream>),
+}
+
+async fn open<B: Body>(shared: &Shared, body: &B) -> Result<(Send, Source), BulkError> {
+    let (mut send, receive) = match &shared.wire {
+        Wire::Quic(quic) => {
+            let opened = moved(quic.open_bi()).await?;
+            let (send, receive) = opened.map_err(|error| BulkError::Lost(error.into()))?;
+            let _ = send.set_priority(PRIORITY);
+            (Send::Quic(send), Source::Quic(receive))
+        }
+        Wire::Tcp(tcp) => {
+            let opened = moved(tcp.bulk(Deadlines::default())).await?;
+            let (stream, token) = opened.map_err(BulkError::Lost)?;
+            let (receive, send) = tokio::io::split(stream);
+            let mut send = Send::Tcp(send);
+            write(&mut send, Bytes::copy_from_slice(&token.0)).await?;
+            (send, Source::Bulk(Box::new(receive)))
+        }
+    };
     write(&mut send, frame::encode(REQUEST, body)).await?;
     Ok((send, receive))
 }
 
-async fn write(send: &mut SendStream, bytes: Bytes) -> Result<(), BulkError> {
-    match moved(send.write_chunk(bytes)).await? {
-        // The server stops an upload that it refuses; why stands in its answer.
-        Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(()),
-        Err(error) => Err(broken(error)),
+async fn write(send: &mut Send, bytes: Bytes) -> Result<(), BulkError> {
+    match send {
+        Send::Quic(send) => match moved(send.write_chunk(bytes)).await? {
+            // The server stops an upload that it refuses; why stands in its answer.
+            Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(()),
+            Err(error) => Err(broken(error)),
+        },
+        Send::Tcp(send) => {
+            let written = async {
+                send.write_all(&bytes).await?;
+                send.flush().await
+            };
+            // Where the server has hung up, its answer may still say why.
+            moved(written).await?.or(Ok(()))
+        }
+    }
+}
+
+async fn finish(send: &mut Send) {
+    match send {
+        Send::Quic(send) => drop(send.finish()),
+        // Failed, the answer fails too, or says why.
+        Send::Tcp(send) => drop(moved(send.shutdown()).await),
     }
 }
 

@@ -9,12 +9,14 @@ use parlor_protocol::hello::GoAway;
 use parlor_protocol::kind::{Kind, Way};
 use parlor_protocol::limit::BODY_BYTES;
 use parlor_protocol::session::{ClientHandshake, ClientStep, HandshakeError};
-use quinn::VarInt;
+use parlor_protocol::tcp::Lane;
 
 use super::CloseReason;
 use super::incoming::Incoming;
 use super::request::Waiter;
 use super::shared::Shared;
+use super::source::Source;
+use super::wire::Wire;
 
 /// What comes out of a link.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +41,8 @@ pub struct LinkEvents {
     shared: Arc<Shared>,
     handshake: ClientHandshake,
     control: Incoming,
-    commands: Incoming,
+    /// Over TCP everything comes on the control stream.
+    commands: Option<Incoming>,
     push: Option<Incoming>,
 }
 
@@ -55,7 +58,7 @@ impl LinkEvents {
         shared: Arc<Shared>,
         handshake: ClientHandshake,
         control: Incoming,
-        commands: Incoming,
+        commands: Option<Incoming>,
     ) -> Self {
         Self {
             shared,
@@ -103,11 +106,13 @@ impl LinkEvents {
     /// What has arrived and was not told yet. Control first: it may say that the rest is void.
     fn take(&mut self) -> Result<Option<LinkEvent>, CloseReason> {
         while let Some(frame) = self.control.next(self.handshake.body_bytes())? {
-            if let Some(event) = self.on_control(frame)? {
+            if let Some(event) = self.on_lane(frame)? {
                 return Ok(Some(event));
             }
         }
-        while let Some(frame) = self.commands.next(BODY_BYTES)? {
+        while let Some(commands) = &mut self.commands
+            && let Some(frame) = commands.next(BODY_BYTES)?
+        {
             if let Some(event) = self.on_reply(frame)? {
                 return Ok(Some(event));
             }
@@ -131,13 +136,23 @@ impl LinkEvents {
             push,
             ..
         } = self;
-        let mut datagram = pin!(shared.connection.read_datagram());
-        let mut opened = pin!(shared.connection.accept_uni());
+        let quic = match &shared.wire {
+            Wire::Quic(quic) => quic,
+            Wire::Tcp(_) => {
+                return std::future::poll_fn(|cx| {
+                    shared.poll_write(cx);
+                    control.poll_fill(cx).map_ok(|()| Arrived::Bytes)
+                })
+                .await;
+            }
+        };
+        let mut datagram = pin!(quic.read_datagram());
+        let mut opened = pin!(quic.accept_uni());
         std::future::poll_fn(|cx| {
             shared.poll_write(cx);
             // What came before the end is told before the end: go on after the first that is over.
             let mut over = None;
-            for stream in [Some(&mut *control), Some(&mut *commands), push.as_mut()]
+            for stream in [Some(&mut *control), commands.as_mut(), push.as_mut()]
                 .into_iter()
                 .flatten()
             {
@@ -150,7 +165,7 @@ impl LinkEvents {
             if push.is_none()
                 && let Poll::Ready(Ok(stream)) = opened.as_mut().poll(cx)
             {
-                return Poll::Ready(Ok(Arrived::Push(Incoming::new(stream))));
+                return Poll::Ready(Ok(Arrived::Push(Incoming::new(Source::Quic(stream)))));
             }
             match datagram.as_mut().poll(cx) {
                 Poll::Ready(Ok(datagram)) => Poll::Ready(Ok(Arrived::Signal(datagram))),
@@ -170,6 +185,18 @@ impl LinkEvents {
                 None
             }
             Arrived::Signal(datagram) => signal(datagram),
+        }
+    }
+
+    /// A frame of the control stream, which over TCP is all there is.
+    fn on_lane(&mut self, frame: Frame) -> Result<Option<LinkEvent>, CloseReason> {
+        match &self.shared.wire {
+            Wire::Quic(_) => self.on_control(frame),
+            Wire::Tcp(_) => match Lane::of(frame) {
+                Lane::Stream(frame) => self.on_control(frame),
+                Lane::Signal(frame) => Ok(Some(LinkEvent::Signal(frame))),
+                Lane::Nowhere => Ok(None),
+            },
         }
     }
 
@@ -211,12 +238,10 @@ impl LinkEvents {
     /// Ends the link here, too, and tells why it ended first.
     fn end(&mut self, reason: CloseReason) -> CloseReason {
         if let CloseReason::Protocol(error) = &reason {
-            let code = VarInt::from_u32(parlor_protocol::Code::MALFORMED.0.into());
-            self.shared
-                .connection
-                .close(code, error.to_string().as_bytes());
+            let code = parlor_protocol::Code::MALFORMED.0.into();
+            self.shared.wire.close(code, error.to_string().as_bytes());
         }
-        self.shared.connection.close(VarInt::from_u32(0), b"");
+        self.shared.wire.close(0, b"");
         self.shared.end(reason.clone());
         self.shared.closed().unwrap_or(reason)
     }

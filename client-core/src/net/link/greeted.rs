@@ -4,7 +4,7 @@ use std::time::Duration;
 use parlor_protocol::error::{Code, Refusal};
 use parlor_protocol::hello::{Entered, Hello, Welcome};
 use parlor_protocol::session::{ClientHandshake, ClientStep, Entry};
-use quinn::VarInt;
+use parlor_protocol::tcp::LinkToken;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::dial::Dial;
@@ -13,7 +13,10 @@ use super::events::LinkEvents;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::shared::Shared;
-use super::{CloseReason, Connected, Flight, Link, remote};
+use super::sink::Sink;
+use super::source::Source;
+use super::wire::Wire;
+use super::{CloseReason, Connected, Flight, Link};
 
 /// How often it is looked whether a server that lets somebody in is heard.
 const HEARD_SAMPLE: Duration = Duration::from_millis(250);
@@ -22,10 +25,11 @@ const HEARD_SAMPLE: Duration = Duration::from_millis(250);
 /// ends it after two minutes.
 #[derive(Debug)]
 pub struct Greeted {
-    connection: quinn::Connection,
+    wire: Wire,
     handshake: ClientHandshake,
-    control: (quinn::SendStream, Incoming),
-    commands: (quinn::SendStream, Incoming),
+    control: (Sink, Incoming),
+    /// Over TCP all goes by the control stream.
+    commands: Option<(Sink, Incoming)>,
     flight: Vec<u32>,
     welcome: Welcome,
 }
@@ -38,26 +42,21 @@ impl Greeted {
 
     /// Dials, sends the flight, and waits for the welcome.
     pub(super) async fn send(dial: &Dial, flight: Flight) -> Result<Self, ConnectError> {
-        let connection = dial.connection().await?;
-        let welcomed = Self::welcomed(connection.clone(), flight);
-        let result = while_heard(&connection, dial, dial.deadlines.welcome, welcomed).await;
-        result.inspect_err(|_| connection.close(VarInt::from_u32(0), b""))
+        let wire = dial.wire().await?;
+        let welcomed = Self::welcomed(wire.clone(), flight);
+        let result = while_heard(&wire, dial, dial.deadlines.welcome, welcomed).await;
+        result.inspect_err(|_| wire.close(0, b""))
     }
 
-    async fn welcomed(connection: quinn::Connection, flight: Flight) -> Result<Self, ConnectError> {
+    async fn welcomed(wire: Wire, flight: Flight) -> Result<Self, ConnectError> {
         let Flight {
             mut handshake,
             bytes,
             requests: flight,
         } = flight;
-        // The order tells the server which is which: the first is control, the second commands.
-        let (mut control_out, control_in) = connection.open_bi().await.map_err(lost)?;
-        let (commands_out, commands_in) = connection.open_bi().await.map_err(lost)?;
-        control_out
-            .write_all_chunks(&mut [bytes.freeze()])
-            .await
-            .map_err(|error| ConnectError::Lost(CloseReason::Transport(error.to_string())))?;
-        let mut control = Incoming::new(control_in);
+        let ((mut control_out, mut control), commands) = open(&wire).await?;
+        let sent = control_out.write_all(bytes.freeze()).await;
+        sent.map_err(ConnectError::Lost)?;
         let welcome = match step(&mut control, &mut handshake).await {
             Ok(ClientStep::Welcomed(welcome)) => *welcome,
             Ok(ClientStep::Refused(refusal)) => return Err(hello_refused(refusal)),
@@ -68,11 +67,14 @@ impl Greeted {
             }
             Err(error) => return Err(error),
         };
+        if let (Wire::Tcp(tcp), Some(token)) = (&wire, LinkToken::of(&welcome)) {
+            tcp.set_token(token);
+        }
         Ok(Self {
-            connection,
+            wire,
             handshake,
             control: (control_out, control),
-            commands: (commands_out, Incoming::new(commands_in)),
+            commands,
             flight,
             welcome,
         })
@@ -89,13 +91,10 @@ impl Greeted {
         within: Duration,
     ) -> Result<Entered, ConnectError> {
         let bytes = self.handshake.enter(entry);
-        let address = remote(&self.connection);
+        let address = self.wire.address();
         let decided = async {
-            self.control
-                .0
-                .write_all_chunks(&mut [bytes])
-                .await
-                .map_err(|error| ConnectError::Lost(CloseReason::Transport(error.to_string())))?;
+            let sent = self.control.0.write_all(bytes).await;
+            sent.map_err(ConnectError::Lost)?;
             decision(&mut self.control.1, &mut self.handshake).await
         };
         timeout(within, decided)
@@ -106,10 +105,15 @@ impl Greeted {
     /// The link, once [`Greeted::enter`] has succeeded.
     pub fn into_link(self, entered: Entered) -> Connected {
         let mut handshake = self.handshake;
+        let (control_out, control_in) = self.control;
+        let (control_out, commands_out, commands_in) = match self.commands {
+            Some((out, incoming)) => (Some(Outgoing::new(control_out)), out, Some(incoming)),
+            None => (None, control_out, None),
+        };
         let shared = Arc::new(Shared::new(
-            self.connection,
-            Outgoing::new(self.control.0),
-            Outgoing::new(self.commands.0),
+            self.wire,
+            control_out,
+            Outgoing::new(commands_out),
             &self.welcome,
             &self.flight,
             handshake.next_request(),
@@ -118,7 +122,7 @@ impl Greeted {
             link: Link {
                 shared: shared.clone(),
             },
-            events: LinkEvents::new(shared, handshake, self.control.1, self.commands.1),
+            events: LinkEvents::new(shared, handshake, control_in, commands_in),
             welcome: self.welcome,
             entered,
         }
@@ -126,33 +130,55 @@ impl Greeted {
 
     /// Waits for the decision about the entry of the first flight.
     pub(super) async fn entered(mut self, dial: &Dial) -> Result<Connected, ConnectError> {
-        let connection = self.connection.clone();
+        let wire = self.wire.clone();
         let decision = decision(&mut self.control.1, &mut self.handshake);
-        let decided = while_heard(&connection, dial, dial.deadlines.enter, decision).await;
+        let decided = while_heard(&wire, dial, dial.deadlines.enter, decision).await;
         match decided {
             Ok(entered) => Ok(self.into_link(entered)),
             Err(error) => {
-                connection.close(VarInt::from_u32(0), b"");
+                wire.close(0, b"");
                 Err(error)
             }
         }
     }
 }
 
+/// The control stream, and the command stream where there are two.
+type Streams = ((Sink, Incoming), Option<(Sink, Incoming)>);
+
+async fn open(wire: &Wire) -> Result<Streams, ConnectError> {
+    let quic = match wire {
+        Wire::Quic(quic) => quic,
+        Wire::Tcp(tcp) => {
+            let incoming = Incoming::new(Source::Tcp(tcp.clone()));
+            return Ok(((Sink::Tcp(tcp.clone()), incoming), None));
+        }
+    };
+    // The order tells the server which is which: the first is control, the second commands.
+    let (control_out, control_in) = quic.open_bi().await.map_err(lost)?;
+    let (commands_out, commands_in) = quic.open_bi().await.map_err(lost)?;
+    let pair = |out, incoming| (Sink::Quic(out), Incoming::new(Source::Quic(incoming)));
+    let commands = pair(commands_out, commands_in);
+    Ok((pair(control_out, control_in), Some(commands)))
+}
+
 /// Waits for a step of a link that is being made: at most `within`, and not on a server that has
 /// fallen silent. Nobody else watches over this link yet; QUIC's own PINGs ask meanwhile, and a
-/// server that lives answers them however busy it is.
+/// server that lives answers them however busy it is. TCP has none, so there the time alone counts.
 async fn while_heard<T>(
-    connection: &quinn::Connection,
+    wire: &Wire,
     dial: &Dial,
     within: Duration,
     step: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
     let longest = dial.pace.quiet(dial.attention) + dial.pace.answer(dial.attention);
     let silent = async {
+        if matches!(wire, Wire::Tcp(_)) {
+            std::future::pending::<()>().await;
+        }
         let (mut datagrams, mut heard_at) = (0, Instant::now());
         while heard_at.elapsed() < longest {
-            let heard = connection.stats().udp_rx.datagrams;
+            let heard = wire.heard();
             if heard != datagrams {
                 (datagrams, heard_at) = (heard, Instant::now());
             }
@@ -164,7 +190,7 @@ async fn while_heard<T>(
         done = timeout(within, step) => done.ok(),
         () = silent => None,
     };
-    let address = remote(connection);
+    let address = wire.address();
     done.unwrap_or(Err(ConnectError::TimedOut { address }))
 }
 

@@ -1,24 +1,20 @@
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
-use quinn::{ReadError, RecvStream};
 
 use super::CloseReason;
-
-/// Largest slice taken from the transport at once, bytes; a packet's payload is smaller.
-const CHUNK_BYTES: usize = 16 * 1024;
+use super::source::Source;
 
 /// The receiving half of a stream and the frames in it.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    stream: RecvStream,
+    stream: Source,
     frames: FrameReader,
     ended: bool,
 }
 
 impl Incoming {
-    pub(super) fn new(stream: RecvStream) -> Self {
+    pub(super) fn new(stream: Source) -> Self {
         Self {
             stream,
             frames: FrameReader::new(),
@@ -31,28 +27,33 @@ impl Incoming {
         self.frames.next(bound)
     }
 
-    /// Takes more from the transport. Take all frames first. After the stream's end it is never
-    /// ready: the link's end is told by the connection.
+    /// Takes more from the transport. Take all frames first. After the end of a stream of QUIC it is
+    /// never ready: the link's end is told by the connection.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         if self.ended {
             return Poll::Pending;
         }
-        // Polled once and dropped: the future is cancel-safe, and its waker stays with the stream.
-        let read = pin!(self.stream.read_chunk(CHUNK_BYTES, true));
-        match ready!(read.poll(cx)) {
-            Ok(Some(chunk)) => self.frames.feed(chunk.bytes),
-            Ok(None) => {
+        match ready!(self.stream.poll_chunk(cx))? {
+            Some(bytes) => self.frames.feed(bytes),
+            None if self.ends_the_link() => {
+                let why = "the server hung up".to_owned();
+                return Poll::Ready(Err(CloseReason::Transport(why)));
+            }
+            None => {
                 self.ended = true;
                 return Poll::Pending;
             }
-            Err(ReadError::ConnectionLost(error)) => return Poll::Ready(Err(error.into())),
-            Err(error) => return Poll::Ready(Err(CloseReason::Transport(error.to_string()))),
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Whether the stream is all there is.
+    fn ends_the_link(&self) -> bool {
+        !matches!(self.stream, Source::Quic(_))
+    }
+
     /// The stream behind the last frame, and the bytes of it that have arrived.
-    pub(super) fn into_rest(mut self) -> (RecvStream, Vec<u8>) {
+    pub(super) fn into_rest(mut self) -> (Source, Vec<u8>) {
         let rest = self.frames.take_rest();
         (self.stream, rest)
     }

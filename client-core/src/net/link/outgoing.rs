@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use quinn::SendStream;
+
+use super::sink::{Gone, Sink};
 
 /// Bytes of one stream that wait for a blocked transport; more is refused. Reached only when nothing
 /// gets through: 64 requests of 32 KiB of text, twice.
@@ -13,7 +13,7 @@ const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// does not take at once stays queued, and the link's reader goes on with it when it does.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    stream: SendStream,
+    sink: Sink,
     queue: VecDeque<Bytes>,
     queued_bytes: usize,
     /// The transport takes no more: it will wake the reader.
@@ -25,9 +25,9 @@ pub(super) struct Outgoing {
 pub(super) struct Full;
 
 impl Outgoing {
-    pub(super) fn new(stream: SendStream) -> Self {
+    pub(super) fn new(sink: Sink) -> Self {
         Self {
-            stream,
+            sink,
             queue: VecDeque::new(),
             queued_bytes: 0,
             blocked: false,
@@ -59,38 +59,33 @@ impl Outgoing {
         if !self.reader.will_wake(cx.waker()) {
             self.reader.clone_from(cx.waker());
         }
-        if !self.queue.is_empty() {
+        if self.blocked || !self.queue.is_empty() {
             self.write(cx);
         }
     }
 
-    /// Ends the stream behind what was sent; completes when the peer has all of it.
+    /// Whether everything sent so far was taken by the transport.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.blocked && self.queue.is_empty()
+    }
+
+    /// Ends the stream behind what was sent; see [`Sink::finish`].
     pub(super) fn finish(&mut self) -> impl Future<Output = ()> + Send + use<> {
-        let _ = self.stream.finish();
-        let stopped = self.stream.stopped();
-        async move {
-            let _ = stopped.await;
-        }
+        self.sink.finish()
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
         self.blocked = false;
-        while !self.queue.is_empty() {
-            // Polled once and dropped: unless it is ready, nothing was written.
-            let written = {
-                let write = pin!(self.stream.write_chunks(self.queue.make_contiguous()));
-                write.poll(cx)
-            };
-            match written {
-                Poll::Ready(Ok(written)) => {
-                    // A chunk written in part was cut to its rest by the transport.
-                    self.queue.drain(..written.chunks);
-                    self.queued_bytes -= written.bytes;
-                }
+        loop {
+            let last = self.queue.is_empty();
+            match self.sink.poll_write(cx, &mut self.queue) {
+                Poll::Ready(Ok(_)) if last => return,
+                Poll::Ready(Ok(bytes)) => self.queued_bytes -= bytes,
                 // The reader learns of the lost link by itself.
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(Gone)) => {
                     self.queue.clear();
                     self.queued_bytes = 0;
+                    return;
                 }
                 Poll::Pending => {
                     self.blocked = true;

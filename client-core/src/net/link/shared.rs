@@ -11,14 +11,16 @@ use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 use super::outgoing::Outgoing;
 use super::request::{Waiter, Waiting};
+use super::wire::Wire;
 use super::{CloseReason, RequestError};
 
 /// What the senders and the reader of a link have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) connection: quinn::Connection,
+    pub(super) wire: Wire,
     commands: Mutex<Commands>,
-    control: Mutex<Outgoing>,
+    /// Over TCP all goes the way of the commands.
+    control: Option<Mutex<Outgoing>>,
     /// A permit for each further request; closed with the link.
     slots: Semaphore,
     next_request: AtomicU32,
@@ -36,8 +38,8 @@ struct Commands {
 impl Shared {
     /// `flight`: requests that are under way already; `next_request`: the first number not used.
     pub(super) fn new(
-        connection: quinn::Connection,
-        control: Outgoing,
+        wire: Wire,
+        control: Option<Outgoing>,
         commands: Outgoing,
         welcome: &Welcome,
         flight: &[u32],
@@ -48,12 +50,12 @@ impl Shared {
             .iter()
             .for_each(|request| waiting.insert(*request, Waiter::Event));
         Self {
-            connection,
+            wire,
             commands: Mutex::new(Commands {
                 outgoing: commands,
                 waiting,
             }),
-            control: Mutex::new(control),
+            control: control.map(Mutex::new),
             slots: Semaphore::new(REQUESTS_IN_FLIGHT.saturating_sub(flight.len())),
             next_request: AtomicU32::new(next_request),
             compress: welcome.features & feature::ZSTD != 0,
@@ -134,17 +136,36 @@ impl Shared {
 
     pub(super) fn send_control(&self, frame: Bytes) {
         // A control queue at its bound means that nothing gets through at all.
-        let _ = self.control().send(frame);
+        let _ = match &self.control {
+            Some(control) => lock(control).send(frame),
+            None => self.commands().outgoing.send(frame),
+        };
     }
 
     pub(super) fn finish_control(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.control().finish()
+        match &self.control {
+            Some(control) => lock(control).finish(),
+            None => self.commands().outgoing.finish(),
+        }
+    }
+
+    /// Sends a signal, unless something waits already: signals never displace what counts.
+    pub(super) fn signal(&self, signal: Bytes) -> bool {
+        match &self.wire {
+            Wire::Quic(quic) => quic.send_datagram(signal).is_ok(),
+            Wire::Tcp(_) => {
+                let outgoing = &mut self.commands().outgoing;
+                outgoing.is_clear() && outgoing.send(signal).is_ok()
+            }
+        }
     }
 
     /// For the reader at each of its polls.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>) {
         self.commands().outgoing.poll_write(cx);
-        self.control().poll_write(cx);
+        if let Some(control) = &self.control {
+            lock(control).poll_write(cx);
+        }
     }
 
     /// The link is over; the first reason stands. Whoever waits for a reply learns of it.
@@ -159,7 +180,7 @@ impl Shared {
         self.closed
             .get()
             .cloned()
-            .or_else(|| self.connection.close_reason().map(CloseReason::from))
+            .or_else(|| self.wire.close_reason())
     }
 
     fn lost(&self) -> RequestError {
@@ -179,8 +200,8 @@ impl Shared {
     fn commands(&self) -> MutexGuard<'_, Commands> {
         self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn control(&self) -> MutexGuard<'_, Outgoing> {
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(outgoing: &Mutex<Outgoing>) -> MutexGuard<'_, Outgoing> {
+    outgoing.lock().unwrap_or_else(PoisonError::into_inner)
 }

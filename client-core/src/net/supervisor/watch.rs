@@ -26,11 +26,13 @@ const QUIC_PINGS_WITHIN: Duration = Duration::from_millis(100);
 pub(super) struct Watch {
     probe: Probe,
     attention: Attention,
+    /// Silence of our own after which the server must hear from us, where only frames are heard.
+    heartbeat: Duration,
     datagrams: u64,
     /// A probe is due: from when, and the PINGs sent before.
     asked: Option<(Instant, u64)>,
     /// The number of a ping of our own whose reply is outstanding.
-    ping: Option<u32>,
+    ping: Option<(u32, Instant)>,
     looked_at: Instant,
 }
 
@@ -46,6 +48,7 @@ impl Watch {
         Self {
             probe: Probe::new(attention, pace, now, wall()),
             attention,
+            heartbeat: pace.heartbeat(),
             datagrams: link.heard(),
             asked: None,
             ping: None,
@@ -75,10 +78,17 @@ impl Watch {
     }
 
     /// A frame came.
-    pub(super) fn heard(&mut self, now: Instant, event: &LinkEvent) -> Heard {
-        let own = matches!((event, self.ping), (LinkEvent::Reply { request, .. }, Some(ping)) if *request == ping);
-        if own {
+    pub(super) fn heard(&mut self, link: &Link, now: Instant, event: &LinkEvent) -> Heard {
+        let answered = match (event, self.ping) {
+            (LinkEvent::Reply { request, .. }, Some((ping, since))) if *request == ping => {
+                Some(since)
+            }
+            _ => None,
+        };
+        let own = answered.is_some();
+        if let Some(since) = answered {
             self.ping = None;
+            link.note_rtt(now.saturating_duration_since(since));
         }
         self.asked = None;
         Heard {
@@ -103,6 +113,9 @@ impl Watch {
             self.asked = Some((now, link.pings_sent()));
         }
         self.ping_if_quic_does_not(link, now);
+        if self.ping.is_none() && link.silent_for() >= self.heartbeat {
+            self.send_ping(link, now);
+        }
         action
     }
 
@@ -115,14 +128,17 @@ impl Watch {
         let quic_had_its_chance = self.probe.asked_early(now)
             || now.saturating_duration_since(asked_at) >= QUIC_PINGS_WITHIN;
         if self.ping.is_none() && quic_had_its_chance && link.pings_sent() == pings_before {
-            // Busy: then requests are under way, which ask just as well.
-            self.ping = link
-                .fire(&Ping {
-                    opaque: 0,
-                    ext: Extensions::NONE,
-                })
-                .ok();
+            self.send_ping(link, now);
         }
+    }
+
+    fn send_ping(&mut self, link: &Link, now: Instant) {
+        let ping = Ping {
+            opaque: 0,
+            ext: Extensions::NONE,
+        };
+        // Busy: then requests are under way, which ask just as well.
+        self.ping = link.fire(&ping).ok().map(|request| (request, now));
     }
 }
 

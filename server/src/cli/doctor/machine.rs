@@ -14,15 +14,16 @@ use crate::node;
 use crate::ops::admin::Status;
 use crate::ops::http;
 
-/// Descriptors that a server needs at most: links share one socket, the rest is files and tools.
-const DESCRIPTORS: u64 = 256;
+/// Descriptors below which a server has no room for links over TCP, which take one each; those over
+/// QUIC share one.
+const DESCRIPTORS: u64 = 2 * net::DESCRIPTORS_KEPT;
 /// No clock of a machine that runs this is before it: 2026-01-01.
 const EARLIEST_S: u64 = 1_767_225_600;
 
 pub(super) async fn examine(config: &Config, server: Option<&Status>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if server.is_none() {
-        findings.push(udp_port(config));
+        findings.push(link_port(config));
         findings.extend(http_port(config).await);
     }
     findings.push(buffers(config));
@@ -32,11 +33,14 @@ pub(super) async fn examine(config: &Config, server: Option<&Status>) -> Vec<Fin
     findings
 }
 
-fn udp_port(config: &Config) -> Finding {
+fn link_port(config: &Config) -> Finding {
     let address = SocketAddr::new(config.listen.address, config.listen.port);
     match net::bind(&node::settings(config, address)) {
-        Ok(bound) => Finding::good("UDP port", format!("{} is free", bound.address)),
-        Err(error) => Finding::problem("UDP port", error.to_string()),
+        Ok(bound) => {
+            let text = format!("{} is free, UDP and TCP", bound.address);
+            Finding::good("port", text)
+        }
+        Err(error) => Finding::problem("port", error.to_string()),
     }
 }
 

@@ -1,5 +1,5 @@
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use parlor_client_core::api::{LinkState, Role, RoomId, Surroundings};
+use parlor_client_core::api::{LinkState, Role, RoomId, Surroundings, Transport};
 use ratatui::layout::Rect;
 
 use super::{Focus, Talk};
@@ -266,6 +266,14 @@ fn trouble_is_told_in_four_words() {
     assert_eq!(said(waiting.clone(), 0, 0), "● Reconnecting…");
     assert_eq!(said(waiting, 3, 0), "● Offline · 3 unsent");
     assert_eq!(said(LinkState::Online, 0, 1), "● 1 not sent");
+}
+
+#[test]
+fn a_link_over_tcp_says_so() {
+    let mut views = views();
+    views.link.transport = Some(Transport::Tcp);
+    let shown = screen(&mut talk(), &views, 80, 24);
+    assert!(shown.contains("● Connected over TCP · 12 ms"), "{shown}");
 }
 
 #[test]
