@@ -13,7 +13,7 @@
 
 mod driver;
 mod fate;
-mod line;
+pub(crate) mod line;
 mod plan;
 mod stats;
 #[cfg(test)]
