@@ -151,7 +151,7 @@ async fn hold(address: &RedisAddress, shared: &Shared) -> Result<Duration, DialE
     let info = RedisConnectionInfo::default().set_skip_set_lib_name();
     let made = MultiplexedConnection::new_with_config(&info, stream, config).await;
     let (connection, driver) = made.map_err(|error| DialError::Stranger {
-        address: address.clone(),
+        address: address.to_string(),
         problem: error.to_string(),
     })?;
     let since = Instant::now();

@@ -26,37 +26,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Both for T {}
 /// An entered connection.
 pub(crate) type Stream = Box<dyn Both>;
 
-/// Why there is no connection to a Redis.
+/// Why there is no connection to a Redis. The address is as shown: without a password.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
     #[error("{address} cannot be reached: {error}")]
-    Unreachable {
-        address: RedisAddress,
-        error: io::Error,
-    },
+    Unreachable { address: String, error: io::Error },
     #[error("{address} did not answer within {} s", DIAL_WITHIN.as_secs())]
-    Silent { address: RedisAddress },
+    Silent { address: String },
     #[error("{address} cannot be trusted: {problem}")]
-    Trust {
-        address: RedisAddress,
-        problem: String,
-    },
+    Trust { address: String, problem: String },
     #[error("{address} refused {what}: {said}")]
     Refused {
-        address: RedisAddress,
+        address: String,
         what: &'static str,
         said: String,
     },
     #[error("{address} is a replica of {primary}, which takes no writes; give the primary's URL")]
-    Replica {
-        address: RedisAddress,
-        primary: String,
-    },
+    Replica { address: String, primary: String },
     #[error("{address} is no Redis: {problem}")]
-    Stranger {
-        address: RedisAddress,
-        problem: String,
-    },
+    Stranger { address: String, problem: String },
 }
 
 impl RedisAddress {
@@ -72,7 +60,7 @@ impl RedisAddress {
 /// Connects and enters, within a deadline.
 pub(crate) async fn dial(address: &RedisAddress) -> Result<Stream, DialError> {
     let silent = |_| DialError::Silent {
-        address: address.clone(),
+        address: address.to_string(),
     };
     timeout(DIAL_WITHIN, connect(address))
         .await
@@ -81,7 +69,7 @@ pub(crate) async fn dial(address: &RedisAddress) -> Result<Stream, DialError> {
 
 async fn connect(address: &RedisAddress) -> Result<Stream, DialError> {
     let unreachable = |error| DialError::Unreachable {
-        address: address.clone(),
+        address: address.to_string(),
         error,
     };
     let place = (address.host.as_str(), address.port);
@@ -98,7 +86,7 @@ async fn encrypt(address: &RedisAddress, tcp: TcpStream) -> Result<Stream, DialE
         return Ok(Box::new(tcp));
     }
     let untrusted = |problem| DialError::Trust {
-        address: address.clone(),
+        address: address.to_string(),
         problem,
     };
     let connector = trust::connector(address.authority.as_deref()).map_err(untrusted)?;
@@ -118,7 +106,7 @@ async fn enter(address: &RedisAddress, stream: &mut Stream) -> Result<(), DialEr
         flight.extend_from_slice(bytes);
     }
     let lost = |error| DialError::Unreachable {
-        address: address.clone(),
+        address: address.to_string(),
         error,
     };
     stream.write_all(&flight).await.map_err(lost)?;
@@ -165,7 +153,7 @@ const ROLE: &str = "to say its role (the user needs ROLE)";
 fn judge(address: &RedisAddress, what: &'static str, reply: &Reply) -> Result<(), DialError> {
     if let Reply::Error(said) = reply {
         return Err(DialError::Refused {
-            address: address.clone(),
+            address: address.to_string(),
             what,
             said: String::from_utf8_lossy(said).into_owned(),
         });
@@ -179,7 +167,7 @@ fn judge(address: &RedisAddress, what: &'static str, reply: &Reply) -> Result<()
     match role.first().and_then(Reply::bytes).map(|it| &it[..]) {
         Some(b"master") => Ok(()),
         Some(b"slave") => Err(DialError::Replica {
-            address: address.clone(),
+            address: address.to_string(),
             primary: primary(role),
         }),
         _ => Err(stranger(address, &RespError::Malformed)),
@@ -199,7 +187,7 @@ fn primary(role: &[Reply]) -> String {
 
 fn stranger(address: &RedisAddress, problem: &RespError) -> DialError {
     DialError::Stranger {
-        address: address.clone(),
+        address: address.to_string(),
         problem: problem.to_string(),
     }
 }
