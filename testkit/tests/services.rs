@@ -43,7 +43,7 @@ async fn a_redis_behind_password_and_tls_answers_those_who_have_both() {
 }
 
 #[tokio::test]
-async fn nginx_spreads_udp_and_takes_a_dead_node_out() {
+async fn nginx_spreads_udp_and_takes_other_nodes_when_told() {
     let nodes = [echo("a").await, echo("b").await];
     let addresses: Vec<SocketAddr> = nodes.iter().map(|(addr, _)| *addr).collect();
     let nginx = Nginx::start(&addresses).await.unwrap();
