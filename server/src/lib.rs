@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod archive;
+pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod data;
@@ -16,6 +17,7 @@ pub mod mutation;
 pub mod net;
 pub mod node;
 pub mod ops;
+pub mod redis;
 pub mod room;
 pub mod server;
 pub mod shard;

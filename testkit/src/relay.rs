@@ -14,7 +14,7 @@
 mod both;
 mod driver;
 mod fate;
-mod line;
+pub(crate) mod line;
 mod plan;
 mod stats;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! `cargo xtask setup`: installs what the checks need and the machine lacks.
 
-use std::process::Stdio;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::program::{Failure, cargo, line, program, succeeds};
 
@@ -27,16 +29,63 @@ struct SystemTool {
     /// Arguments with which the program only says that it is there.
     probe: &'static [&'static str],
     package: &'static str,
+    /// What the package would run at each start of the machine. Tests start their own.
+    service: Option<&'static str>,
 }
 
-const SYSTEM_TOOLS: [SystemTool; 1] = [
+const SYSTEM_TOOLS: [SystemTool; 6] = [
     // The end-to-end tests of the terminal app type into it and read its screen.
     SystemTool {
         program: "tmux",
         probe: &["-V"],
         package: "tmux",
+        service: None,
+    },
+    // The bus, caches and limits of a cluster.
+    SystemTool {
+        program: "redis-server",
+        probe: &["--version"],
+        package: "redis-server",
+        service: Some("redis-server"),
+    },
+    // A balancer before several nodes.
+    SystemTool {
+        program: "nginx",
+        probe: &["-v"],
+        package: "nginx",
+        service: Some("nginx"),
+    },
+    SystemTool {
+        program: "sh",
+        probe: &["-c", NGINX_HAS_STREAM],
+        package: "libnginx-mod-stream",
+        service: None,
+    },
+    // Networks that lose packets.
+    SystemTool {
+        program: "ip",
+        probe: &["-V"],
+        package: "iproute2",
+        service: None,
+    },
+    SystemTool {
+        program: "nft",
+        probe: &["--version"],
+        package: "nftables",
+        service: None,
     },
 ];
+
+/// Built in, or a file in the folder that nginx says it loads modules from.
+const NGINX_HAS_STREAM: &str = "nginx -V 2>&1 | tr ' ' '\\n' | grep -qx -e --with-stream || \
+    test -e \"$(nginx -V 2>&1 | tr ' ' '\\n' | sed -n 's/^--modules-path=//p')/ngx_stream_module.so\"";
+
+/// Where such programs lie, beside where an ordinary user looks.
+const SYSTEM_FOLDERS: &str = "/usr/sbin:/sbin";
+
+/// What Debian's packages ask before they start a service; 101 means "do not".
+const SERVICE_POLICY: &str = "/usr/sbin/policy-rc.d";
+const NO_SERVICES: &str = "#!/bin/sh\nexit 101\n";
 
 /// Installs each missing tool once; says nothing where nothing is missing.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -68,9 +117,16 @@ fn install_cargo_tool(tool: &CargoTool) -> Result<(), Failure> {
 fn missing_packages() -> Vec<&'static str> {
     SYSTEM_TOOLS
         .iter()
-        .filter(|tool| !succeeds(program(tool.program, tool.probe)))
+        .filter(|tool| !succeeds(system_program(tool)))
         .map(|tool| tool.package)
         .collect()
+}
+
+fn system_program(tool: &SystemTool) -> Command {
+    let mut command = program(tool.program, tool.probe);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:{SYSTEM_FOLDERS}"));
+    command
 }
 
 fn install_packages(packages: &[&str]) -> Result<(), Failure> {
@@ -100,7 +156,44 @@ fn install_packages(packages: &[&str]) -> Result<(), Failure> {
     install
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive");
-    quietly(install).map_err(unmet)
+    let _quiet = NoServices::begin();
+    quietly(install).map_err(unmet)?;
+    for tool in SYSTEM_TOOLS
+        .iter()
+        .filter(|it| packages.contains(&it.package))
+    {
+        if let Some(service) = tool.service {
+            // Where nothing manages services there is nothing to turn off.
+            succeeds(program("systemctl", &["disable", "--quiet", service]));
+        }
+    }
+    Ok(())
+}
+
+/// While it lives, packages that are installed start no service.
+struct NoServices {
+    made: bool,
+}
+
+impl NoServices {
+    /// Leaves a policy alone that is there already.
+    fn begin() -> Self {
+        let path = Path::new(SERVICE_POLICY);
+        let made = !path.exists() && fs::write(path, NO_SERVICES).is_ok();
+        if made {
+            // A policy that cannot be run is none.
+            succeeds(program("chmod", &["755", SERVICE_POLICY]));
+        }
+        Self { made }
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.made {
+            let _ = fs::remove_file(SERVICE_POLICY);
+        }
+    }
 }
 
 fn is_root() -> bool {
@@ -109,7 +202,7 @@ fn is_root() -> bool {
 }
 
 /// Runs without showing anything; what it said to standard error is the error.
-fn quietly(mut command: std::process::Command) -> Result<(), String> {
+fn quietly(mut command: Command) -> Result<(), String> {
     let done = command
         .stdin(Stdio::null())
         .output()

@@ -3,7 +3,7 @@
 mod tally;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::program::{Failure, cargo, root, run as run_program, succeeds};
@@ -55,7 +55,8 @@ const STEPS: [Step; 8] = [
 pub(crate) fn run() -> Result<(), Failure> {
     let started = Instant::now();
     setup::run()?;
-    remove_report()?;
+    remove(&report())?;
+    remove(&skips())?;
     let mut failed = Vec::new();
     for (index, step) in STEPS.iter().enumerate() {
         println!(
@@ -76,6 +77,7 @@ pub(crate) fn run() -> Result<(), Failure> {
             }
         }
     }
+    show_skips();
     println!("\nall steps: {}", seconds(started.elapsed()));
     if let Some(Tally { passed, failed }) = tally() {
         println!("{passed} passed, {failed} failed");
@@ -156,7 +158,9 @@ fn doc_tests() -> Result<(), Failure> {
 }
 
 fn tests() -> Result<(), Failure> {
-    run_program(cargo(&["nextest", "run", "--workspace", "--profile", "ci"]))
+    let mut tests = cargo(&["nextest", "run", "--workspace", "--profile", "ci"]);
+    tests.env("PARLOR_SKIPS", skips());
+    run_program(tests)
 }
 
 /// Where nextest writes the report that `.config/nextest.toml` asks for under `ci`:
@@ -165,10 +169,22 @@ fn report() -> PathBuf {
     root().join("target/nextest/ci/junit.xml")
 }
 
-/// An older run's report must not speak for this one.
-fn remove_report() -> Result<(), Failure> {
-    let path = report();
-    match fs::remove_file(&path) {
+/// Where tests that this machine cannot run say so: see testkit's `skip`.
+fn skips() -> PathBuf {
+    let root = root().canonicalize().unwrap_or_else(|_| root());
+    root.join("target/nextest/ci/skips.txt")
+}
+
+/// A skipped test must not pass for one that ran.
+fn show_skips() {
+    if let Ok(list) = fs::read_to_string(skips()) {
+        print!("\n{list}");
+    }
+}
+
+/// What an older run left must not speak for this one.
+fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Failure::File {
             action: "removing",
             path: path.display().to_string(),

@@ -83,6 +83,62 @@ impl From<TooMany> for Refusal {
     }
 }
 
+impl Class {
+    /// In names of keys; no two alike.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Send => "send",
+            Self::Read => "read",
+            Self::Marker => "marker",
+            Self::Signal => "signal",
+            Self::Upload => "upload",
+            Self::LogIn => "log-in",
+        }
+    }
+}
+
+/// In hexadecimal digits, for names of keys.
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// How deep a bucket is and what a request takes from it, as time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    pub(super) cost_ns: u64,
+    pub(super) depth_ns: u64,
+}
+
+impl Bucket {
+    /// `None` for what is not limited.
+    pub(super) fn of(limits: &Limits, class: Class, who: Who, cost: u32) -> Option<Self> {
+        if who.is_address() && !limits.addresses {
+            return None;
+        }
+        let rate = rate(limits, class);
+        let per_token_ns = NS_PER_MINUTE / u64::from(rate.per_minute.max(1));
+        let depth_ns = per_token_ns * u64::from(rate.burst);
+        // What costs more than a whole bucket would never pass: it takes a whole one.
+        let cost_ns = (per_token_ns * u64::from(cost)).min(depth_ns);
+        Some(Self { cost_ns, depth_ns })
+    }
+}
+
+fn rate(limits: &Limits, class: Class) -> &Rate {
+    match class {
+        Class::Command => &limits.commands,
+        Class::Send => &limits.sends,
+        Class::Read => &limits.reads,
+        Class::Marker => &limits.markers,
+        Class::Signal => &limits.signals,
+        Class::Upload => &limits.uploads,
+        Class::LogIn => &limits.log_ins,
+    }
+}
+
 /// All buckets of a node.
 #[derive(Debug)]
 pub struct Rates {
@@ -105,14 +161,10 @@ impl Rates {
 
     /// Takes `cost` tokens, or none. `now_ms`: any steady clock.
     pub fn take(&mut self, class: Class, who: Who, cost: u32, now_ms: u64) -> Result<(), TooMany> {
-        if who.is_address() && !self.limits.addresses {
+        let Some(bucket) = Bucket::of(&self.limits, class, who, cost) else {
             return Ok(());
-        }
-        let rate = self.rate(class);
-        let per_token_ns = NS_PER_MINUTE / u64::from(rate.per_minute.max(1));
-        let depth_ns = per_token_ns * u64::from(rate.burst);
-        // What costs more than a whole bucket would never pass: it takes a whole one.
-        let cost_ns = (per_token_ns * u64::from(cost)).min(depth_ns);
+        };
+        let Bucket { cost_ns, depth_ns } = bucket;
         let now_ns = now_ms.saturating_mul(NS_PER_MS);
         let full_at = self.full_at_ns.get_or_insert_mut((class, who), || now_ns);
         let after_ns = (*full_at).max(now_ns).saturating_add(cost_ns);
@@ -124,18 +176,6 @@ impl Rates {
         }
         *full_at = after_ns;
         Ok(())
-    }
-
-    fn rate(&self, class: Class) -> &Rate {
-        match class {
-            Class::Command => &self.limits.commands,
-            Class::Send => &self.limits.sends,
-            Class::Read => &self.limits.reads,
-            Class::Marker => &self.limits.markers,
-            Class::Signal => &self.limits.signals,
-            Class::Upload => &self.limits.uploads,
-            Class::LogIn => &self.limits.log_ins,
-        }
     }
 }
 

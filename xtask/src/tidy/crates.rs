@@ -50,7 +50,7 @@ struct OwnedRule {
     owners: &'static [&'static str],
 }
 
-const OWNED: [OwnedRule; 3] = [
+const OWNED: [OwnedRule; 5] = [
     OwnedRule {
         family: "sqlx",
         owners: &["parlor-server", "parlor-client-core"],
@@ -67,6 +67,14 @@ const OWNED: [OwnedRule; 3] = [
     OwnedRule {
         family: "bincode",
         owners: &["parlor-protocol"],
+    },
+    OwnedRule {
+        family: "redis",
+        owners: &["parlor-server"],
+    },
+    OwnedRule {
+        family: "tun",
+        owners: &["parlor-testkit"],
     },
 ];
 
