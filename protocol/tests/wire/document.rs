@@ -154,6 +154,8 @@ fn the_table_of_limits_is_the_codes() {
         ENTER_TRIES,
         HEARTBEAT_MS,
         IDLE_MS,
+        BUS_PEOPLE,
+        BUS_SESSIONS,
     ];
     let source = std::fs::read_to_string(folder("src/limit.rs")).unwrap();
     let declared = source

@@ -1,7 +1,7 @@
 //! The tables of types and codes, and what wire structs may hold.
 
 use parlor_protocol::kind::Way;
-use parlor_protocol::{Body, Code, Kind, Refusal, account, hello, message, room, signal, sync};
+use parlor_protocol::{Body, Code, Kind, Refusal, account, bus, hello, message, room, signal, sync};
 
 use crate::common::files::folder;
 
