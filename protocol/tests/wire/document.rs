@@ -249,7 +249,7 @@ fn every_body_is_told_field_by_field() {
             vec![$((<$body as parlor_protocol::Body>::KIND, stringify!($body))),*]
         };
     }
-    use parlor_protocol::{Refusal, account, hello, message, room, signal, sync};
+    use parlor_protocol::{Refusal, account, bus, hello, message, room, signal, sync};
     for (kind, body) in every_body!(bodies) {
         let name = kind.name().unwrap();
         let body = body.rsplit("::").next().unwrap().trim();

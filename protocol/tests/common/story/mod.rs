@@ -2,7 +2,7 @@
 //! type has its place in it; its frames are the golden bytes and the worked example of the
 //! specification, so a value here is never changed, only added to.
 
-mod bus;
+mod nodes;
 mod entering;
 mod people;
 mod rooms;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parlor_protocol::frame;
 use parlor_protocol::{Body, Extensions, Kind, RoomId, SendKey, SessionId, UserId};
 
-pub use bus::*;
+pub use nodes::*;
 pub use entering::*;
 pub use people::*;
 pub use rooms::*;
@@ -93,7 +93,7 @@ pub fn every_frame() -> Vec<Told> {
     all.extend(rooms::frames());
     all.extend(talk::frames());
     all.extend(sync::frames());
-    all.extend(bus::frames());
+    all.extend(nodes::frames());
     all.sort_by_key(|told| told.kind);
     all
 }
