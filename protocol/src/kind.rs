@@ -46,6 +46,8 @@ pub enum Way {
     Control,
     /// Either way, in a datagram; may be dropped.
     Signal,
+    /// From one node to the others of its cluster, over the bus. No client sends or receives it.
+    Node,
 }
 
 macro_rules! kinds {
@@ -120,6 +122,11 @@ kinds! {
     0x0501 TYPING_DIGEST Signal "Who is typing in a room.";
     0x0502 PRESENCE Signal "The sender is active or away.";
     0x0503 PRESENCE_DIGEST Signal "Who is online in a room.";
+    0x0F00 NODE_BATCH Node "Entries of one room that a node has committed.";
+    0x0F01 NODE_USER_BATCH Node "Entries of a person's own rev that a node has committed.";
+    0x0F02 SESSIONS_ENDED Node "Sessions have ended: so do their links on every node.";
+    0x0F03 NODE_PRESENCE Node "Who of a node's links is online in a room.";
+    0x0F04 NODE_TYPING Node "Who began or stopped typing at a node.";
 }
 
 impl Kind {

@@ -4,6 +4,7 @@
 //! write a client in another language.
 
 pub mod account;
+pub mod bus;
 pub mod codec;
 pub mod error;
 pub mod extension;

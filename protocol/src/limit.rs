@@ -94,3 +94,7 @@ pub const ENTER_TRIES: u8 = 5;
 /// Heartbeat of server and background clients, and silence after which a link is given up, ms.
 pub const HEARTBEAT_MS: u32 = 25_000;
 pub const IDLE_MS: u32 = 60_000;
+/// People that one frame of the bus names: those who came in by one commit, or are online in a room.
+pub const BUS_PEOPLE: usize = 1_000;
+/// Sessions that one frame of the bus ends by name.
+pub const BUS_SESSIONS: usize = 1_000;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use parlor_protocol::frame::{self, Frame, FrameError, FrameReader};
 use parlor_protocol::limit::BODY_BYTES;
-use parlor_protocol::{Body, Refusal, account, hello, message, room, signal, sync};
+use parlor_protocol::{Body, Refusal, account, bus, hello, message, room, signal, sync};
 
 /// Calls a macro with the list of all bodies; a test holds it to `Kind::TABLE`.
 macro_rules! every_body {
@@ -23,6 +23,8 @@ macro_rules! every_body {
             sync::RoomChanges, sync::SyncUser, sync::UserChanges, sync::RoomBatch, sync::Heads,
             sync::UserBatch, sync::Behind,
             signal::Typing, signal::TypingDigest, signal::Presence, signal::PresenceDigest,
+            bus::NodeBatch, bus::NodeUserBatch, bus::SessionsEnded, bus::NodePresence,
+            bus::NodeTyping,
         }
     };
 }

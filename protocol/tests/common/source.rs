@@ -1,6 +1,7 @@
 //! Random values of every wire type, within the bounds that a receiver checks.
 
 use parlor_protocol::account::*;
+use parlor_protocol::bus::*;
 use parlor_protocol::hello::*;
 use parlor_protocol::message::*;
 use parlor_protocol::room::*;
@@ -231,4 +232,9 @@ structs! {
     Presence { state, ext }
     PresenceDigest { room, online, complete, people, ext }
     PersonPresence { user, state }
+    NodeBatch { head, before, direct, joined, left, frame, ext }
+    NodeUserBatch { user, before, rev, frame, ext }
+    SessionsEnded { user, sessions, but, code, ext }
+    NodePresence { room, online, complete, people, asks, ext }
+    NodeTyping { room, user, on, ext }
 }

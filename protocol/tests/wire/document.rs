@@ -156,6 +156,8 @@ fn the_table_of_limits_is_the_codes() {
         ENTER_TRIES,
         HEARTBEAT_MS,
         IDLE_MS,
+        BUS_PEOPLE,
+        BUS_SESSIONS,
     ];
     let source = std::fs::read_to_string(folder("src/limit.rs")).unwrap();
     let declared = source
@@ -249,7 +251,7 @@ fn every_body_is_told_field_by_field() {
             vec![$((<$body as parlor_protocol::Body>::KIND, stringify!($body))),*]
         };
     }
-    use parlor_protocol::{Refusal, account, hello, message, room, signal, sync};
+    use parlor_protocol::{Refusal, account, bus, hello, message, room, signal, sync};
     for (kind, body) in every_body!(bodies) {
         let name = kind.name().unwrap();
         let body = body.rsplit("::").next().unwrap().trim();

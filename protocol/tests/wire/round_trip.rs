@@ -7,7 +7,7 @@ use parlor_protocol::room::RoomSummary;
 use parlor_protocol::sync::{
     DetailsEntry, Entry, Marker, MemberEntry, RoomEntry, RoomGone, UserEntry,
 };
-use parlor_protocol::{Body, account, hello, message, room, signal, sync};
+use parlor_protocol::{Body, account, bus, hello, message, room, signal, sync};
 use parlor_protocol::{Extensions, Refusal};
 use proptest::prelude::*;
 

@@ -1,7 +1,9 @@
 //! The tables of types and codes, and what wire structs may hold.
 
 use parlor_protocol::kind::Way;
-use parlor_protocol::{Body, Code, Kind, Refusal, account, hello, message, room, signal, sync};
+use parlor_protocol::{
+    Body, Code, Kind, Refusal, account, bus, hello, message, room, signal, sync,
+};
 
 use crate::common::files::folder;
 
@@ -135,7 +137,7 @@ fn wire_structs_hold_only_what_every_language_has() {
 fn what_stands_in_lists_claims_its_memory() {
     let all: String = sources().into_iter().map(|(_, source)| source).collect();
     // Fixed in size and wholly claimed by bincode, or claimed by hand (`String` in `FindPeople`).
-    const CLAIMED: [&str; 5] = ["u8", "UserId", "RoomId", "[u8; 32]", "String"];
+    const CLAIMED: [&str; 6] = ["u8", "UserId", "RoomId", "SessionId", "[u8; 32]", "String"];
     for (file, name, kind) in wire_fields() {
         let Some(element) = kind
             .strip_prefix("Vec<")

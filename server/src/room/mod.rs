@@ -2,9 +2,11 @@
 
 mod batch;
 pub mod committer;
+mod order;
 mod ring;
 pub mod rules;
 
 pub use batch::BatchFrames;
 pub use committer::{Committer, ReplyTo, Submission};
+pub use order::{Offered, Order, Span};
 pub use ring::Ring;

@@ -33,6 +33,11 @@ impl Ring {
         }
     }
 
+    /// The rev that the newest batch leads to.
+    pub fn rev(&self) -> u64 {
+        self.to
+    }
+
     /// Adds the batch that leads from `before` to `rev`. One that does not follow starts anew.
     pub fn push(&mut self, before: u64, rev: u64, frames: BatchFrames) {
         if before != self.to {

@@ -6,7 +6,8 @@ use parlor_protocol::RoomId;
 use parlor_protocol::room::Head;
 use slab::Slab;
 
-use crate::room::Ring;
+use super::RoomCommitted;
+use crate::room::{Order, Ring};
 
 /// How much of a room a link receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,12 @@ pub(crate) struct Room {
     pub(crate) light: Vec<u32>,
     /// Links whose people are no members and only look in: none in most rooms.
     visitors: HashSet<u32>,
+    /// Its newest batches, and by them how far the room was taken here.
     pub(crate) ring: Ring,
+    /// The newest rev at which a link came to the room.
+    pub(crate) newest_since: u64,
+    /// Batches that came before their time.
+    pub(crate) order: Order<RoomCommitted>,
 }
 
 impl Hub {
@@ -70,10 +76,13 @@ impl Hub {
                 light: Vec::new(),
                 visitors: HashSet::new(),
                 ring: Ring::new(head.rev),
+                newest_since: head.rev,
+                order: Order::default(),
             }) as u32
         });
         if let Some(room) = self.rooms.get_mut(slot as usize) {
             room.list(depth).push(link);
+            room.newest_since = room.newest_since.max(head.rev);
             // What a link's own reading saw may be newer than what this room's batches have said.
             if head.rev > room.head.rev {
                 room.head = head;

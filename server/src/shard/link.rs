@@ -148,7 +148,12 @@ impl Link {
         false
     }
 
-    fn fell_behind(&mut self, tag: u32) {
+    /// The room's rev when this link came to it; 0 for one that it does not have.
+    pub(super) fn since(&mut self, slot: u32) -> u64 {
+        self.joined(slot).map_or(0, |joined| joined.since)
+    }
+
+    pub(super) fn fell_behind(&mut self, tag: u32) {
         match tag {
             TAG_USER => self.behind_user = true,
             TAG_HEADS => self

@@ -13,8 +13,8 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::state::{Shard, State};
-use super::{Committed, Core, Lane, LinkRef, ReplyAddress, RoomCommitted, ToShard, Who};
-use crate::store::{ReaderChange, UserAppended};
+use super::{Committed, Core, Lane, LinkRef, ReplyAddress, ToShard, Who};
+use crate::store::UserAppended;
 
 /// Messages handled before writing what they made due: bounds one pause of the shard.
 const BURST: usize = 64;
@@ -56,6 +56,10 @@ impl State {
                 but,
                 code,
             } => self.end_sessions(user, sessions, but, code, shard),
+            ToShard::GapRead { room, changes } => self.gap_read(room, changes, shard),
+            ToShard::Reached(heads) => heads
+                .into_iter()
+                .for_each(|head| self.room_reached(head, shard)),
             ToShard::Drain { done } => super::run::drain(self, done),
         }
     }
@@ -84,41 +88,6 @@ impl State {
         }
         for (to, frame) in committed.replies {
             self.answer(to, frame, None);
-        }
-    }
-
-    fn room_committed(&mut self, room: RoomCommitted, shard: &Shard) {
-        let RoomCommitted {
-            head,
-            before,
-            direct,
-            frames,
-            readers,
-        } = room;
-        if let Some(slot) = self.hub.slot(head.room) {
-            let queued = self.fan_out(slot, &frames);
-            shard.core.metrics.deliveries.add(queued);
-            if let Some(room) = self.hub.get_mut(slot) {
-                room.head = head;
-                room.ring.push(before, head.rev, frames);
-            }
-        }
-        match readers {
-            ReaderChange::None => {}
-            ReaderChange::Joined(people) => {
-                for user in people {
-                    self.links_of(user)
-                        .to_vec()
-                        .into_iter()
-                        .for_each(|index| self.join(index, head, direct));
-                }
-            }
-            ReaderChange::Left(user) => {
-                self.links_of(user)
-                    .to_vec()
-                    .into_iter()
-                    .for_each(|index| self.leave(index, head.room));
-            }
         }
     }
 

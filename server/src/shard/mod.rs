@@ -5,6 +5,7 @@ mod context;
 mod door;
 mod enter;
 mod flusher;
+mod gaps;
 mod hub;
 mod link;
 mod mailbox;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parlor_protocol::room::Head;
+use parlor_protocol::sync::RoomChanges;
 use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -122,6 +124,13 @@ pub enum ToShard {
         but: Option<SessionId>,
         code: Code,
     },
+    /// What was missing in a room; nothing where the database did not answer.
+    GapRead {
+        room: RoomId,
+        changes: Option<Box<RoomChanges>>,
+    },
+    /// Where rooms stand in the database.
+    Reached(Vec<Head>),
     /// Tells all links to go, waits for them within bounds, then answers.
     Drain { done: oneshot::Sender<()> },
 }

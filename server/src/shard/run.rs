@@ -12,7 +12,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until};
 
 use super::state::{Shard, State};
-use super::{Core, ToShard, mailbox, serve, signals, tcp, upkeep};
+use super::{Core, ToShard, gaps, mailbox, serve, signals, tcp, upkeep};
 use crate::guard::rate;
 use crate::net::{Bound, Endpoint, EndpointError, Keys, Listener, Pending, Settings};
 
@@ -108,6 +108,7 @@ async fn run(
     spawn_local(wake_writable(shard.clone()));
     spawn_local(send_heads(shard.clone()));
     spawn_local(signals::run(shard.clone()));
+    spawn_local(gaps::run(shard.clone()));
     spawn_local(upkeep::sweep(shard.clone()));
     let by_tcp = spawn_local(tcp::accept(shard.clone(), listener));
     tokio::select! {

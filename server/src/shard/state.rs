@@ -2,7 +2,7 @@
 //! waits. What links have of rooms stands in `rooms`, writing in `write`, signals in `signals`.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,6 +30,8 @@ pub(crate) struct Shard {
     pub(super) slots: Notify,
     /// A signal waits for its time.
     pub(super) signals: Notify,
+    /// Something is missing in a room, or a reading has ended.
+    pub(super) gaps: Notify,
     /// Memory of bulk transfers; beside the state, since transfers give it back wherever they end.
     pub(crate) bulk: RefCell<Bulk>,
     pub(super) state: RefCell<State>,
@@ -54,6 +56,10 @@ pub(crate) struct State {
     pub(super) opened: u32,
     /// Links that have heads to send within the second.
     pub(super) heads: Vec<LinkRef>,
+    /// Rooms in which something is missing, by slot; at most as many as there are.
+    pub(super) gaps: BTreeSet<u32>,
+    /// Gaps that are being read.
+    pub(super) readings: usize,
     pub(super) half_open: u32,
     pub(super) draining: bool,
     pub(super) outbound_bytes: usize,
@@ -79,6 +85,8 @@ impl Shard {
             generation: 0,
             opened: 0,
             heads: Vec::new(),
+            gaps: BTreeSet::new(),
+            readings: 0,
             half_open: 0,
             draining: false,
             outbound_bytes,
@@ -88,6 +96,7 @@ impl Shard {
             writable: Arc::default(),
             slots: Notify::new(),
             signals: Notify::new(),
+            gaps: Notify::new(),
             bulk: RefCell::default(),
             state: RefCell::new(state),
         })

@@ -9,17 +9,17 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use parlor_protocol::limit::OPEN_ROOMS;
-use parlor_protocol::room::Head;
+use parlor_protocol::room::{Head, Role};
 use parlor_protocol::signal::{PresenceDigest, PresenceState};
-use parlor_protocol::sync::{Behind, Heads, RoomBatch};
-use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId, frame};
+use parlor_protocol::sync::{Behind, Entry, Heads, MemberEntry, RoomBatch};
+use parlor_protocol::{Code, Extensions, Kind, RoomId, SessionId, UserId, frame};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::hub::Depth;
 use super::{ToShard, Wish};
 use crate::net::pair::COMES_WITHIN;
-use world::{Linked, WIDE, World, head, in_a_shard};
+use world::{Linked, WIDE, World, entries, head, in_a_shard};
 
 #[tokio::test]
 async fn who_is_ended_while_entering_does_not_get_in() {
@@ -374,6 +374,98 @@ async fn who_opens_a_room_is_told_who_is_there_and_of_each_change_at_once() {
         let told = digest(bob.peer.connection.read_datagram().await.unwrap());
         let away = told.people.iter().find(|it| it.user == ada.who.user);
         assert_eq!(away.map(|it| it.state), Some(PresenceState::AWAY));
+    })
+    .await;
+}
+
+/// The revs that the next batch pushed leads over.
+async fn pushed(linked: &mut Linked) -> (u64, u64) {
+    let frame = linked.peer.pushed().await;
+    let batch: RoomBatch = frame.open().unwrap();
+    (batch.before, batch.rev)
+}
+
+#[tokio::test]
+async fn a_batch_that_comes_early_waits_for_the_one_before_it() {
+    in_a_shard(async {
+        let world = World::new(|_| {}).await;
+        let room = head();
+        let mut link = world.entered(UserId::new(), &[], WIDE).await;
+        world.open(&link, room, true);
+        world.commit(room, 2, 4);
+        world.commit(room, 4, 5);
+        world.commit(room, 1, 2);
+        // Heard of once more over the bus.
+        world.commit(room, 2, 4);
+        world.commit(room, 5, 6);
+        for revs in [(1, 2), (2, 4), (4, 5), (5, 6)] {
+            assert_eq!(pushed(&mut link).await, revs);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_missing_is_read_once_and_shown_to_whom_it_may_be() {
+    in_a_shard(async {
+        let world = World::new(|_| {}).await;
+        let room = head();
+        let mut ada = world.entered(UserId::new(), &[], WIDE).await;
+        world.open(&ada, room, true);
+        // Came when the room had gone on already, and may not see what was before.
+        let mut bob = world.entered(UserId::new(), &[], WIDE).await;
+        world.open(&bob, Head { rev: 3, ..room }, true);
+        world.commit(room, 4, 5);
+
+        let due = |after_ms| {
+            let now_ms = world.shard.core.steady_ms() + after_ms;
+            world.shard.step(|state| state.due_readings(now_ms).0)
+        };
+        assert_eq!(due(0), []);
+        assert_eq!(due(1_000), [(room.room, 1)]);
+        assert_eq!(due(2_000), [], "it is being read");
+        world.gap_read(room, 1, entries(1, 5));
+        assert_eq!(due(3_000), []);
+
+        assert_eq!(pushed(&mut ada).await, (1, 5));
+        let told: Behind = bob.peer.pushed().await.open().unwrap();
+        assert_eq!((told.head.room, told.head.rev), (room.room, 5));
+        world.commit(room, 5, 6);
+        assert_eq!(pushed(&mut ada).await, (5, 6));
+        assert_eq!(pushed(&mut bob).await, (5, 6));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_removed_in_a_gap_sees_nothing_of_it() {
+    in_a_shard(async {
+        let world = World::new(|_| {}).await;
+        let room = head();
+        let mut ada = world.entered(UserId::new(), &[], WIDE).await;
+        let mut bob = world.entered(UserId::new(), &[], WIDE).await;
+        world.open(&ada, room, true);
+        world.open(&bob, room, true);
+        let removed = MemberEntry {
+            user: bob.who.user,
+            role: Role::NONE,
+            name: "bob".to_owned(),
+            display_name: String::new(),
+            ext: Extensions::NONE,
+        };
+        let mut missed = entries(1, 2);
+        missed.push(Entry::member(3, &removed));
+        world.commit(room, 3, 4);
+        world.gap_read(room, 1, missed);
+        assert_eq!(pushed(&mut ada).await, (1, 3));
+        assert_eq!(pushed(&mut ada).await, (3, 4));
+        assert_eq!(world.depth(&bob, room.room), None);
+        // The next thing that reaches him is of another room.
+        let other = head();
+        world.open(&bob, other, true);
+        world.commit(other, 1, 2);
+        let batch: RoomBatch = bob.peer.pushed().await.open().unwrap();
+        assert_eq!(batch.room, other.room);
     })
     .await;
 }

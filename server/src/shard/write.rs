@@ -7,11 +7,13 @@ use parlor_protocol::limit::HEADS;
 use parlor_protocol::room::Head;
 use parlor_protocol::sync::{Behind, Heads};
 use parlor_protocol::{Code, Extensions, RoomId, frame};
+use slab::Slab;
 
 use super::flusher::Flusher;
 use super::link::{Link, TAG_HEADS, TAG_USER};
 use super::state::{Shard, State};
 use super::{Lane, LinkRef};
+use crate::room::Span;
 
 impl Shard {
     /// Writes the links of the flusher's next slot.
@@ -35,43 +37,59 @@ impl State {
     }
 
     /// Queues a batch of a room for everyone who reads it at full depth, and heads for the others.
-    pub(super) fn fan_out(&mut self, slot: u32, frames: &crate::room::BatchFrames) -> u64 {
+    /// Whose person joined after the rev that it continues from may not see all of it, and is sent
+    /// for what they may.
+    pub(super) fn fan_out(
+        &mut self,
+        slot: u32,
+        frames: &crate::room::BatchFrames,
+        span: Span,
+    ) -> u64 {
         let now = Instant::now();
         let Some(room) = self.hub.get(slot) else {
             return 0;
         };
+        // Rare: a gap that was read, or a batch that a link has read already.
+        let some_late = room.newest_since > span.before;
         let mut queued = 0;
         self.flusher.count(room.full.len(), now);
         for index in &room.full {
             let Some(link) = self.links.get_mut(*index as usize) else {
                 continue;
             };
-            if link.entered && link.push(frames.for_reader(link.zstd), slot, self.outbound_bytes) {
-                queued += 1;
+            match some_late.then(|| link.since(slot)) {
+                Some(since) if since >= span.rev => continue,
+                Some(since) if since > span.before => link.fell_behind(slot),
+                _ if link.entered
+                    && link.push(frames.for_reader(link.zstd), slot, self.outbound_bytes) =>
+                {
+                    queued += 1;
+                }
+                _ => {}
             }
             mark(&mut self.flusher, link, *index, now);
         }
         for index in &room.light {
-            let Some(link) = self.links.get_mut(*index as usize) else {
-                continue;
-            };
-            let at = LinkRef {
-                index: *index,
-                generation: link.generation,
-            };
-            // Who enters hears of all heads when they ask for what is theirs.
-            if !link.entered {
-                continue;
-            }
-            let first = !link.rooms.iter().any(|joined| joined.heads);
-            if let Some(joined) = link.joined(slot) {
-                joined.heads = true;
-            }
-            if first {
-                self.heads.push(at);
-            }
+            owe_heads(&mut self.links, &mut self.heads, *index, slot);
         }
         queued
+    }
+
+    /// Every link that reads the room is to pull what it misses.
+    pub(super) fn all_fell_behind(&mut self, slot: u32) {
+        let Some(room) = self.hub.get(slot) else {
+            return;
+        };
+        let now = Instant::now();
+        for index in &room.full {
+            if let Some(link) = self.links.get_mut(*index as usize) {
+                link.fell_behind(slot);
+                mark(&mut self.flusher, link, *index, now);
+            }
+        }
+        for index in &room.light {
+            owe_heads(&mut self.links, &mut self.heads, *index, slot);
+        }
     }
 
     pub(super) fn push_user(&mut self, index: u32, frame: &Bytes, rev: u64) {
@@ -222,6 +240,24 @@ impl State {
                 self.mark(at.index);
             }
         }
+    }
+}
+
+/// Heads are due to a link that does not have the room open.
+fn owe_heads(links: &mut Slab<Link>, heads: &mut Vec<LinkRef>, index: u32, slot: u32) {
+    // Who enters hears of all heads when they ask for what is theirs.
+    let Some(link) = links.get_mut(index as usize).filter(|link| link.entered) else {
+        return;
+    };
+    let first = !link.rooms.iter().any(|joined| joined.heads);
+    if let Some(joined) = link.joined(slot) {
+        joined.heads = true;
+    }
+    if first {
+        heads.push(LinkRef {
+            index,
+            generation: link.generation,
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 //! specification, so a value here is never changed, only added to.
 
 mod entering;
+mod nodes;
 mod people;
 mod rooms;
 mod sync;
@@ -13,6 +14,7 @@ use parlor_protocol::frame;
 use parlor_protocol::{Body, Extensions, Kind, RoomId, SendKey, SessionId, UserId};
 
 pub use entering::*;
+pub use nodes::*;
 pub use people::*;
 pub use rooms::*;
 pub use sync::*;
@@ -91,6 +93,7 @@ pub fn every_frame() -> Vec<Told> {
     all.extend(rooms::frames());
     all.extend(talk::frames());
     all.extend(sync::frames());
+    all.extend(nodes::frames());
     all.sort_by_key(|told| told.kind);
     all
 }

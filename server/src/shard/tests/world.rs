@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use parlor_protocol::hello::Done;
 use parlor_protocol::room::Head;
-use parlor_protocol::sync::{Entry, RoomBatch};
+use parlor_protocol::sync::{Entry, RoomBatch, RoomChanges};
 use parlor_protocol::{Code, Extensions, RoomId, SessionId, UserId, frame};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
@@ -18,12 +18,14 @@ use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::pair::{Peer, Place};
 use crate::ops::Metrics;
-use crate::room::{BatchFrames, Committer};
+use crate::room::{BatchFrames, Committer, Span};
 use crate::shard::hub::Depth;
 use crate::shard::state::Shard;
-use crate::shard::{Core, LinkRef, MAILBOX, ShardHandle, ToShard, Who, Wish, run};
-use crate::store::Store;
+use crate::shard::{
+    Committed, Core, LinkRef, MAILBOX, RoomCommitted, ShardHandle, ToShard, Who, Wish, run,
+};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{ReaderChange, Store};
 
 /// A client that reads whatever comes.
 pub(super) const WIDE: u32 = 1024 * 1024;
@@ -187,7 +189,50 @@ impl World {
         let frames = BatchFrames::new(&batch);
         self.shard.step(|state| {
             let slot = state.hub.slot(head.room).unwrap();
-            state.fan_out(slot, &frames);
+            let span = Span {
+                before: head.rev,
+                rev: head.rev + 1,
+            };
+            state.fan_out(slot, &frames, span);
+        });
+    }
+
+    /// A commit of some node's: entries after `before`, up to `rev`.
+    pub(super) fn commit(&self, room: Head, before: u64, rev: u64) {
+        let frames = BatchFrames::new(&batch(room, before, entries(before, rev)));
+        self.tell(ToShard::Committed(Box::new(Committed {
+            rooms: vec![RoomCommitted {
+                head: Head {
+                    head: rev,
+                    rev,
+                    ..room
+                },
+                before,
+                direct: false,
+                frames,
+                readers: ReaderChange::None,
+            }],
+            ..Committed::default()
+        })));
+    }
+
+    /// What is missing comes out of the database.
+    pub(super) fn gap_read(&self, room: Head, since: u64, entries: Vec<Entry>) {
+        let through = entries.last().map_or(since, |entry| entry.rev);
+        let changes = RoomChanges {
+            room: room.room,
+            since,
+            through,
+            rev: through,
+            head: through,
+            floor: 1,
+            reset: false,
+            entries,
+            ext: Extensions::NONE,
+        };
+        self.tell(ToShard::GapRead {
+            room: room.room,
+            changes: Some(Box::new(changes)),
         });
     }
 
@@ -196,6 +241,26 @@ impl World {
             let slot = state.hub.slot(room).unwrap();
             state.hub.get(slot).unwrap().members().count()
         })
+    }
+}
+
+/// Entries of no known kind.
+pub(super) fn entries(before: u64, rev: u64) -> Vec<Entry> {
+    let entry = |rev| Entry {
+        rev,
+        kind: 200,
+        body: Vec::new(),
+    };
+    (before + 1..=rev).map(entry).collect()
+}
+
+fn batch(room: Head, before: u64, entries: Vec<Entry>) -> RoomBatch {
+    RoomBatch {
+        room: room.room,
+        before,
+        rev: entries.last().map_or(before, |entry| entry.rev),
+        entries,
+        ext: Extensions::NONE,
     }
 }
 
