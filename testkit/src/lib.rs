@@ -14,6 +14,7 @@ pub mod device;
 pub mod dump;
 pub mod hostile;
 pub mod port;
+pub mod postgres;
 pub mod process;
 pub mod relay;
 pub mod server;

@@ -29,12 +29,24 @@ struct SystemTool {
     package: &'static str,
 }
 
-const SYSTEM_TOOLS: [SystemTool; 1] = [
+const SYSTEM_TOOLS: [SystemTool; 3] = [
     // The end-to-end tests of the terminal app type into it and read its screen.
     SystemTool {
         program: "tmux",
         probe: &["-V"],
         package: "tmux",
+    },
+    // Tests start a PostgreSQL of their own; its programs lie beside no path.
+    SystemTool {
+        program: "sh",
+        probe: &["-c", "ls /usr/lib/postgresql/*/bin/postgres"],
+        package: "postgresql",
+    },
+    // PostgreSQL does not run as root.
+    SystemTool {
+        program: "setpriv",
+        probe: &["--version"],
+        package: "util-linux",
     },
 ];
 
