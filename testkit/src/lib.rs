@@ -17,6 +17,7 @@ pub mod hostile;
 pub mod netns;
 pub mod nginx;
 pub mod port;
+pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod relay;

@@ -33,7 +33,7 @@ struct SystemTool {
     service: Option<&'static str>,
 }
 
-const SYSTEM_TOOLS: [SystemTool; 6] = [
+const SYSTEM_TOOLS: [SystemTool; 8] = [
     // The end-to-end tests of the terminal app type into it and read its screen.
     SystemTool {
         program: "tmux",
@@ -72,6 +72,20 @@ const SYSTEM_TOOLS: [SystemTool; 6] = [
         program: "nft",
         probe: &["--version"],
         package: "nftables",
+        service: None,
+    },
+    // Tests start a PostgreSQL of their own; its programs lie beside no path.
+    SystemTool {
+        program: "sh",
+        probe: &["-c", "ls /usr/lib/postgresql/*/bin/postgres"],
+        package: "postgresql",
+        service: Some("postgresql"),
+    },
+    // PostgreSQL does not run as root.
+    SystemTool {
+        program: "setpriv",
+        probe: &["--version"],
+        package: "util-linux",
         service: None,
     },
 ];

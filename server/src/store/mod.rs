@@ -5,7 +5,9 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod postgres;
 pub mod row;
+mod shared;
 pub mod sqlite;
 
 use std::path::Path;

@@ -3,11 +3,8 @@
 mod accounts;
 mod append;
 mod backup;
-mod batch;
-mod cache;
 mod changes;
 mod checkpoint;
-mod collect;
 mod erase;
 mod error;
 mod invites;
@@ -21,6 +18,8 @@ mod plan;
 mod prune;
 mod rooms;
 mod sessions;
+#[cfg(any(test, feature = "conformance"))]
+pub mod shape;
 mod texts;
 mod value;
 mod writer;
@@ -38,8 +37,10 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use sqlx::SqlitePool;
 
 pub use backup::restore;
-pub use writer::Clock;
 
+pub use super::shared::clock::Clock;
+use super::shared::clock::system_now_ms;
+use super::shared::{batch, cache, collect, epoch, found, split, write};
 use super::{
     Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
     RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
@@ -81,11 +82,6 @@ impl SqliteStore {
             checkpointer,
         })
     }
-}
-
-fn system_now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Reads end by themselves, and soon; this bounds what a stuck disk can hold up.

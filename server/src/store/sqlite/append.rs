@@ -7,6 +7,7 @@ use super::collect::Collect;
 use super::error::{from_sqlx, is_constraint};
 use super::load;
 use super::plan;
+use super::split::{halves, refusal};
 use super::writer::Held;
 use crate::store::{Appended, Change, Result, RoomCommand, StoreError};
 
@@ -53,12 +54,6 @@ pub(super) async fn append(held: &mut Held, commands: Vec<RoomCommand>) -> Resul
     Ok(done.unwrap_or_default().finish())
 }
 
-/// Both halves, the first one on top.
-fn halves(mut batch: Vec<RoomCommand>) -> [(Vec<RoomCommand>, bool); 2] {
-    let second = batch.split_off(batch.len() / 2);
-    [(second, true), (batch, true)]
-}
-
 async fn attempt(
     held: &mut Held,
     commands: &[RoomCommand],
@@ -100,14 +95,4 @@ fn text_bytes(command: &RoomCommand) -> usize {
         Change::Post { text, .. } => text.len(),
         _ => 0,
     }
-}
-
-fn refusal(error: &StoreError) -> Refusal {
-    Refusal::new(match error {
-        StoreError::Full => Code::STORAGE_FULL,
-        StoreError::Away(_) | StoreError::TimedOut(_) => Code::STORAGE_AWAY,
-        StoreError::Damaged(_) | StoreError::Newer { .. } | StoreError::Statement(_) => {
-            Code::INTERNAL
-        }
-    })
 }

@@ -83,7 +83,7 @@ async fn renew_in(connection: &mut SqliteConnection) -> Result<Epoch> {
     if found != "ok" {
         return Err(StoreError::Damaged(found));
     }
-    let epoch = open::random_epoch()?;
+    let epoch = super::epoch::random_epoch()?;
     let done = sqlx::query("UPDATE meta SET epoch = ?")
         .bind(epoch.0.cast_signed())
         .execute(connection)

@@ -10,27 +10,14 @@ use sqlx::sqlite::SqliteRow;
 
 use super::cache::{Cache, CachedPerson, CachedRoom};
 use super::error::{damaged, from_sqlx};
+use super::found::{Found, named};
 use super::value::{Rows, byte, fixed, flag, int, number, room, send_key, signed, text, user};
-use crate::room::rules::{
-    First, Membership, PersonFacts, RoomState, TimelineState, room_of, target_of,
-};
+use crate::room::rules::{First, Membership, PersonFacts, RoomState, TimelineState, room_of};
 use crate::store::{Change, Committed, Result, RoomCommand, RoomName};
 
 /// A key younger than this is taken for new, ms: if it is not, its row refuses the transaction, and
 /// the batch is decided again with every key looked up. Retries after a lost link are older.
 const KEY_TAKEN_FOR_NEW_MS: u64 = 20_000;
-
-/// What was looked up for one batch alone.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) keys: HashMap<(SendKey, UserId), First>,
-    /// Folded names of public rooms.
-    pub(super) names: HashSet<String>,
-    /// Hashes of uploaded texts, with their bytes.
-    pub(super) texts: HashMap<[u8; 32], u64>,
-    /// Tombstones after the marker of a member whose role changes.
-    pub(super) gone: HashMap<(RoomId, UserId), u64>,
-}
 
 /// Brings into the cache what the commands name. `careful` looks up every send key and new room.
 pub(super) async fn load(
@@ -57,17 +44,6 @@ pub(super) async fn load(
     load_texts(connection, commands, &mut found).await?;
     load_gone(connection, cache, commands, &mut found).await?;
     Ok(found)
-}
-
-/// Who is named, and for which room.
-fn named(commands: &[RoomCommand]) -> Vec<(RoomId, UserId)> {
-    let mut named = Vec::with_capacity(commands.len());
-    for command in commands {
-        let room = room_of(command);
-        named.push((room, command.actor));
-        named.extend(target_of(&command.change).map(|user| (room, user)));
-    }
-    named
 }
 
 fn rooms_asked(cache: &Cache, commands: &[RoomCommand], careful: bool) -> Rows {

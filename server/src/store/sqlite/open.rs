@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::READ_WITHIN;
+use super::epoch::random_epoch;
 use super::error::{from_migration, from_sqlx};
 use super::value::{int, optional_number, signed};
 use crate::store::{Result, StoreError};
@@ -128,10 +129,4 @@ pub(super) async fn refuse_newer(connection: &mut SqliteConnection) -> Result<()
         return Err(StoreError::Newer { found, known });
     }
     Ok(())
-}
-
-pub(super) fn random_epoch() -> Result<Epoch> {
-    let mut bits = [0; 8];
-    getrandom::fill(&mut bits).map_err(|error| StoreError::Away(error.to_string()))?;
-    Ok(Epoch::from_random(u64::from_ne_bytes(bits)))
 }

@@ -1,16 +1,14 @@
-//! What one transaction writes, and the statements that do it.
+//! The statements that write what one transaction decided.
 
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
-use parlor_protocol::message::{LongText, Timeline};
-use parlor_protocol::room::Role;
-use parlor_protocol::{SendKey, UserId};
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, Executor, SqliteConnection};
 
 use super::value::int;
-use crate::room::rules::{First, RoomState, Thing};
+use super::write::{PostRow, Write};
+use crate::room::rules::Thing;
 
 /// Posts that one statement carries, by prepared size: padded up, since each size is a statement
 /// that stays compiled. The greatest is what the committer collects at most.
@@ -23,74 +21,6 @@ static POSTING: LazyLock<[&'static str; POSTING_SIZES.len()]> = LazyLock::new(||
         &*Box::leak(format!("INSERT INTO posting VALUES {values}").into_boxed_str())
     })
 });
-
-/// One row, or one change of a row.
-#[derive(Debug)]
-pub(super) enum Write {
-    Post(PostRow),
-    NewRoom {
-        number: i64,
-        state: Box<RoomState>,
-        made_at_ms: u64,
-    },
-    /// A room's counters and topic after its last change in this transaction so far.
-    Room {
-        number: i64,
-        rev: u64,
-        topic: String,
-        members: u32,
-        owners: u32,
-    },
-    Change {
-        room: i64,
-        rev: u64,
-        thing: Thing,
-    },
-    Member {
-        room: i64,
-        user: UserId,
-        role: Role,
-        visible_from: u64,
-    },
-    MemberGone {
-        room: i64,
-        user: UserId,
-    },
-    /// A person's membership of a room changed, at the person's rev.
-    Membership {
-        user: UserId,
-        room: i64,
-        rev: u64,
-    },
-    Marker {
-        user: UserId,
-        room: i64,
-        seq: u64,
-        rev: u64,
-    },
-    Key {
-        key: SendKey,
-        sender: UserId,
-        room: i64,
-        first: First,
-    },
-}
-
-#[derive(Debug)]
-pub(super) struct PostRow {
-    pub(super) room: i64,
-    pub(super) rev: u64,
-    pub(super) timeline: Timeline,
-    pub(super) seq: u64,
-    pub(super) author: UserId,
-    pub(super) author_rev: u64,
-    pub(super) at_ms: u64,
-    pub(super) send_key: SendKey,
-    /// `None` leaves the send key unremembered.
-    pub(super) what: Option<i64>,
-    pub(super) text: String,
-    pub(super) long: Option<LongText>,
-}
 
 /// Writes all of it or nothing. Only after this returned `Ok` is any of it durable.
 pub(super) async fn commit(

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::Clock;
 use super::cache::Cache;
 use super::checkpoint::WalGauge;
 use super::error::from_sqlx;
@@ -16,9 +17,6 @@ use super::marks::Marks;
 use super::value::int;
 use crate::room::rules::{room_of, target_of};
 use crate::store::{Result, RoomCommand, StoreError};
-
-/// Tells the time, ms since the Unix epoch; given from outside so that tests own it.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Pages of the log that one row costs at most, about: those that its tables and indexes change.
 const PAGES_PER_ROW: u64 = 5;

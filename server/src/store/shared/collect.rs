@@ -8,12 +8,12 @@ use parlor_protocol::sync::{DetailsEntry, Entry, Marker, MemberEntry};
 use parlor_protocol::{Extensions, Refusal, RoomId, UserId};
 
 use super::cache::CachedPerson;
-use super::plan::PostRow;
+use super::write::PostRow;
 use crate::room::rules::RoomState;
 use crate::store::{Appended, Committed, ReaderChange, RoomAppended, UserAppended};
 
 #[derive(Debug, Default)]
-pub(super) struct Collect {
+pub(in crate::store) struct Collect {
     appended: Appended,
     /// Where a room's batch stands that is still open.
     open: HashMap<RoomId, usize>,
@@ -23,12 +23,12 @@ pub(super) struct Collect {
 }
 
 impl Collect {
-    pub(super) fn result(&mut self, result: Result<Committed, Refusal>) {
+    pub(in crate::store) fn result(&mut self, result: Result<Committed, Refusal>) {
         self.appended.results.push(result);
     }
 
     /// Adds entries to the room's batch; `state` is after them. A change of the readers ends it.
-    pub(super) fn room(
+    pub(in crate::store) fn room(
         &mut self,
         before: u64,
         state: &RoomState,
@@ -59,7 +59,7 @@ impl Collect {
     }
 
     /// Adds the marker that a post moved. One that moves again replaces its entry.
-    pub(super) fn marker(&mut self, room: RoomId, row: &PostRow) {
+    pub(in crate::store) fn marker(&mut self, room: RoomId, row: &PostRow) {
         let PostRow {
             timeline,
             seq,
@@ -85,7 +85,7 @@ impl Collect {
     }
 
     /// Adds an entry at the person's newest rev.
-    pub(super) fn user(&mut self, user: UserId, rev: u64, entry: Entry) {
+    pub(in crate::store) fn user(&mut self, user: UserId, rev: u64, entry: Entry) {
         let users = &mut self.appended.users;
         let at = *self.users.entry(user).or_insert_with(|| {
             users.push(UserAppended {
@@ -102,18 +102,18 @@ impl Collect {
     }
 
     /// Takes over what a later transaction of the same call gave out.
-    pub(super) fn extend(&mut self, later: Appended) {
+    pub(in crate::store) fn extend(&mut self, later: Appended) {
         self.appended.results.extend(later.results);
         self.appended.rooms.extend(later.rooms);
         self.appended.users.extend(later.users);
     }
 
-    pub(super) fn finish(self) -> Appended {
+    pub(in crate::store) fn finish(self) -> Appended {
         self.appended
     }
 }
 
-pub(super) fn details(state: &RoomState, rev: u64) -> Entry {
+pub(in crate::store) fn details(state: &RoomState, rev: u64) -> Entry {
     Entry::details(
         rev,
         &DetailsEntry {
@@ -126,7 +126,12 @@ pub(super) fn details(state: &RoomState, rev: u64) -> Entry {
     )
 }
 
-pub(super) fn member(state: &RoomState, user: UserId, person: &CachedPerson, rev: u64) -> Entry {
+pub(in crate::store) fn member(
+    state: &RoomState,
+    user: UserId,
+    person: &CachedPerson,
+    rev: u64,
+) -> Entry {
     Entry::member(
         rev,
         &MemberEntry {
@@ -140,7 +145,7 @@ pub(super) fn member(state: &RoomState, user: UserId, person: &CachedPerson, rev
 }
 
 /// A new message; its text can be taken out again afterwards.
-pub(super) fn message(row: &PostRow, text: String) -> Message {
+pub(in crate::store) fn message(row: &PostRow, text: String) -> Message {
     Message {
         timeline: row.timeline,
         seq: row.seq,
@@ -155,7 +160,7 @@ pub(super) fn message(row: &PostRow, text: String) -> Message {
 }
 
 /// The room as this member sees it now.
-pub(super) fn summary(state: &RoomState, user: UserId, unread_gone: u64) -> RoomSummary {
+pub(in crate::store) fn summary(state: &RoomState, user: UserId, unread_gone: u64) -> RoomSummary {
     let member = state.member(user);
     let mut others = state
         .members

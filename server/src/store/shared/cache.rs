@@ -1,5 +1,5 @@
-//! What the writer remembers of rooms and people. It alone changes them, so what it holds is true
-//! until one of its transactions fails.
+//! What is known of rooms and people while a batch is decided. A writer that alone changes them
+//! keeps it: what it holds is true until one of its transactions fails.
 
 use std::num::NonZeroUsize;
 
@@ -16,33 +16,33 @@ const PEOPLE: NonZeroUsize = NonZeroUsize::new(8_192).unwrap();
 const RECENT: NonZeroUsize = NonZeroUsize::new(8_192).unwrap();
 
 #[derive(Debug)]
-pub(super) struct CachedRoom {
+pub(in crate::store) struct CachedRoom {
     /// The room's number in the tables.
-    pub(super) number: i64,
-    pub(super) state: RoomState,
+    pub(in crate::store) number: i64,
+    pub(in crate::store) state: RoomState,
     /// The room has tombstones: without any, no unread count needs a look.
-    pub(super) gone: bool,
+    pub(in crate::store) gone: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct CachedPerson {
-    pub(super) name: String,
-    pub(super) display_name: String,
-    pub(super) facts: PersonFacts,
+pub(in crate::store) struct CachedPerson {
+    pub(in crate::store) name: String,
+    pub(in crate::store) display_name: String,
+    pub(in crate::store) facts: PersonFacts,
     /// The person's own rev.
-    pub(super) rev: u64,
+    pub(in crate::store) rev: u64,
 }
 
-pub(super) struct Cache {
+pub(in crate::store) struct Cache {
     rooms: LruCache<RoomId, CachedRoom>,
     /// At least as many as are held; counted anew when it passes the bound.
     held: usize,
-    pub(super) people: LruCache<UserId, CachedPerson>,
-    pub(super) recent: LruCache<(SendKey, UserId), First>,
+    pub(in crate::store) people: LruCache<UserId, CachedPerson>,
+    pub(in crate::store) recent: LruCache<(SendKey, UserId), First>,
 }
 
 impl Cache {
-    pub(super) fn new() -> Self {
+    pub(in crate::store) fn new() -> Self {
         Self {
             rooms: LruCache::unbounded(),
             held: 0,
@@ -51,32 +51,42 @@ impl Cache {
         }
     }
 
+    /// For one batch alone, of a store that remembers nothing: holds what the batch names.
+    pub(in crate::store) fn of_one_batch() -> Self {
+        Self {
+            rooms: LruCache::unbounded(),
+            held: 0,
+            people: LruCache::unbounded(),
+            recent: LruCache::unbounded(),
+        }
+    }
+
     /// The room, as just used.
-    pub(super) fn room(&mut self, room: RoomId) -> Option<&mut CachedRoom> {
+    pub(in crate::store) fn room(&mut self, room: RoomId) -> Option<&mut CachedRoom> {
         self.rooms.get_mut(&room)
     }
 
-    pub(super) fn peek(&self, room: RoomId) -> Option<&CachedRoom> {
+    pub(in crate::store) fn peek(&self, room: RoomId) -> Option<&CachedRoom> {
         self.rooms.peek(&room)
     }
 
-    pub(super) fn put_room(&mut self, room: CachedRoom) {
+    pub(in crate::store) fn put_room(&mut self, room: CachedRoom) {
         self.held += weight(&room);
         self.rooms.put(room.state.room, room);
     }
 
     /// Says that a room now holds so many memberships and threads more.
-    pub(super) fn grew(&mut self, by: usize) {
+    pub(in crate::store) fn grew(&mut self, by: usize) {
         self.held += by;
     }
 
     /// Forgets a room: its next use reads it anew.
-    pub(super) fn drop_room(&mut self, room: RoomId) {
+    pub(in crate::store) fn drop_room(&mut self, room: RoomId) {
         self.rooms.pop(&room);
     }
 
     /// Forgets everything, after an error that leaves open what the tables hold.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::store) fn clear(&mut self) {
         self.rooms.clear();
         self.people.clear();
         self.recent.clear();
@@ -84,7 +94,7 @@ impl Cache {
 
     /// Forgets the rooms used longest ago until the bound holds. Between calls of append, so that no
     /// room goes while a batch is about it.
-    pub(super) fn shrink(&mut self) {
+    pub(in crate::store) fn shrink(&mut self) {
         if self.held <= HELD {
             return;
         }

@@ -9,16 +9,16 @@ use parlor_protocol::{Code, Refusal, RoomId, SendKey, UserId};
 
 use super::cache::{Cache, CachedPerson, CachedRoom};
 use super::collect::{self, Collect};
-use super::load::Found;
-use super::plan::{PostRow, Write};
+use super::found::Found;
+use super::write::{PostRow, Write};
 use crate::mutation::{self, Mutation};
 use crate::room::rules::{Effect, Facts, First, Step, Thing};
 use crate::room::rules::{beginning, decide, fingerprint, room_of, target_of};
 use crate::store::{Change, Committed, ReaderChange, RoomCommand};
 
-pub(super) type Fresh = HashMap<(SendKey, UserId), First>;
+pub(in crate::store) type Fresh = HashMap<(SendKey, UserId), First>;
 
-pub(super) struct Batch<'a> {
+pub(in crate::store) struct Batch<'a> {
     cache: &'a mut Cache,
     next_room: &'a mut i64,
     found: Found,
@@ -30,7 +30,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
+    pub(in crate::store) fn new(
         cache: &'a mut Cache,
         next_room: &'a mut i64,
         found: Found,
@@ -49,11 +49,11 @@ impl<'a> Batch<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> (Vec<Write>, Fresh, Collect) {
+    pub(in crate::store) fn finish(self) -> (Vec<Write>, Fresh, Collect) {
         (self.writes, self.fresh, self.out)
     }
 
-    pub(super) fn command(&mut self, command: &RoomCommand) {
+    pub(in crate::store) fn command(&mut self, command: &RoomCommand) {
         let result = self
             .decide(command)
             .and_then(|effect| self.carry_out(command, effect));

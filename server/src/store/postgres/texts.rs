@@ -1,0 +1,65 @@
+//! Long texts.
+
+use parlor_protocol::RoomId;
+use parlor_protocol::message::{LongText, Timeline};
+use sqlx::PgPool;
+
+use super::error::{damaged, from_sqlx};
+use super::value::{blob, fixed, int, number};
+use crate::store::Result;
+
+/// Keeps an uploaded text until a message names it, for a day at least; one that is here already
+/// is kept for another day.
+pub(super) async fn put(pool: &PgPool, long: LongText, bytes: Vec<u8>, now_ms: u64) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO long_texts (hash, text, refs, made_at) VALUES ($1, $2, 0, $3)
+         ON CONFLICT (hash) DO UPDATE SET made_at = excluded.made_at",
+    )
+    .bind(long.hash)
+    .bind(bytes)
+    .bind(int(now_ms))
+    .execute(pool)
+    .await
+    .map(drop)
+    .map_err(from_sqlx)
+}
+
+/// The whole text of a message, where it has a long one that the reader may see.
+pub(super) async fn get(
+    readers: &PgPool,
+    room: RoomId,
+    timeline: Timeline,
+    seq: u64,
+    visible_from: u64,
+) -> Result<Option<(LongText, Vec<u8>)>> {
+    let place = if timeline == Timeline::ROOM {
+        seq
+    } else {
+        timeline.0
+    };
+    if place < visible_from {
+        return Ok(None);
+    }
+    let row = sqlx::query(
+        "SELECT t.hash, m.long_bytes, t.text
+         FROM rooms r
+         JOIN messages m ON m.room = r.id AND m.timeline = $1 AND m.seq = $2 AND m.state <> 2
+         JOIN long_texts t ON t.hash = m.long_hash
+         WHERE r.room = $3",
+    )
+    .bind(int(timeline.0))
+    .bind(int(seq))
+    .bind(room.0.to_vec())
+    .fetch_optional(readers)
+    .await
+    .map_err(from_sqlx)?;
+    let Some(row) = row else { return Ok(None) };
+    let bytes = u32::try_from(number(&row, 1)?).map_err(|_| damaged("a length"))?;
+    Ok(Some((
+        LongText {
+            bytes,
+            hash: fixed(&row, 0)?,
+        },
+        blob(&row, 2)?,
+    )))
+}
