@@ -156,6 +156,10 @@ pub struct Goodbye {
     pub ext: Extensions,
 }
 
+/// Extension of a PING: bytes that say nothing, so that the server may answer an address that it has
+/// not validated yet with a whole packet.
+pub const PING_PADDING: u16 = 1;
+
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Ping {
     /// Comes back in the pong.

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parlor_client_core::net::{Connected, Flight, Link, LinkEvent, LinkEvents, hello};
+use parlor_client_core::net::{
+    ConnectError, Connected, Dial, Flight, Link, LinkEvent, LinkEvents, Supervisor,
+    SupervisorEvent, hello,
+};
 use parlor_protocol::hello::{Enter, Token};
 use parlor_protocol::session::Entry;
 use parlor_protocol::sync::{RoomBatch, RoomEntry, RoomOpened};
@@ -65,8 +68,13 @@ fn holds_times() -> bool {
 }
 
 impl Scene {
-    /// Everybody comes in while the network is still good.
+    /// Everybody comes in while the network is still good, by links that are left to themselves.
     async fn set() -> Self {
+        Self::set_as(false).await
+    }
+
+    /// The same; `kept`: by links that a supervisor watches, as a client's are.
+    async fn set_as(kept: bool) -> Self {
         let users = from_environment("PARLOR_LOSSY_USERS", USERS);
         let mut server = ServerProcess::new(env!("CARGO_BIN_EXE_parlor-test-server"))
             .unwrap()
@@ -88,8 +96,7 @@ impl Scene {
                     token: token.clone(),
                     ext: Extensions::NONE,
                 });
-                let flight = Flight::new(&hello("testkit", 0), &enter);
-                let Connected { link, events, .. } = Link::connect(&dial, flight).await.unwrap();
+                let (link, events) = Events::of(&dial, enter, kept).await;
                 let reader = read(events, room, arrived.clone());
                 readers.push(tokio::spawn(reader));
                 let _: RoomOpened = link.request(&ask::open(room, None, 0)).await.unwrap();
@@ -191,8 +198,51 @@ fn token(line: &str) -> Token {
     Token(std::array::from_fn(byte))
 }
 
+/// What a link hears.
+enum Events {
+    Bare(LinkEvents),
+    Kept(Box<Supervisor<FirstFlight>>),
+}
+
+type FirstFlight = Box<dyn FnMut() -> Result<Flight, ConnectError> + Send>;
+
+impl Events {
+    async fn of(dial: &Dial, entry: Entry, kept: bool) -> (Link, Self) {
+        let flight = move || Flight::new(&hello("testkit", 0), &entry);
+        if !kept {
+            let Connected { link, events, .. } = Link::connect(dial, flight()).await.unwrap();
+            return (link, Self::Bare(events));
+        }
+        let first_flight: FirstFlight = Box::new(move || Ok(flight()));
+        let mut supervisor = Supervisor::new(dial.clone(), first_flight);
+        loop {
+            match supervisor.next().await {
+                SupervisorEvent::Connected(new) => {
+                    return (new.link, Self::Kept(Box::new(supervisor)));
+                }
+                SupervisorEvent::Failed(error) => panic!("{error}"),
+                _ => {}
+            }
+        }
+    }
+
+    async fn next(&mut self) -> LinkEvent {
+        match self {
+            Self::Bare(events) => events.next().await,
+            Self::Kept(supervisor) => loop {
+                match supervisor.next().await {
+                    SupervisorEvent::Link(event) => return event,
+                    SupervisorEvent::Lost(reason) => return LinkEvent::Closed(reason),
+                    SupervisorEvent::Connected(_) => panic!("the link moved: it is to stay"),
+                    _ => {}
+                }
+            },
+        }
+    }
+}
+
 /// All messages of the room, until the link ends.
-async fn read(mut events: LinkEvents, room: RoomId, arrived: Arc<AtomicUsize>) -> Vec<Arrival> {
+async fn read(mut events: Events, room: RoomId, arrived: Arc<AtomicUsize>) -> Vec<Arrival> {
     let mut arrivals = Vec::new();
     loop {
         let frame = match events.next().await {
@@ -251,7 +301,8 @@ async fn lossy_room_hears_everything_from_afar() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lossy_room_hears_everything_from_another_address() {
-    let scene = Scene::set().await;
+    // Who only listens is found at the new address when their client misses what it usually hears.
+    let scene = Scene::set_as(true).await;
     let times = scene
         .talk(async |relay| {
             assert!(relay.rebind().await.unwrap() > 0);

@@ -56,12 +56,17 @@ impl Veth {
     /// nftables is missing or refuses.
     pub fn lose(&self, share: f64) -> Result<(), NetError> {
         let below = (share.clamp(0.0, 1.0) * DRAWS).round();
+        // The kernel knows no draw that always falls.
+        let drawn = match below < DRAWS {
+            true => format!("numgen random mod {DRAWS} < {below} "),
+            false => String::new(),
+        };
         let rules = format!(
             "table inet parlor {{\n\
              chain loss {{ type filter hook input priority -300; }}\n\
              }}\n\
              flush chain inet parlor loss\n\
-             add rule inet parlor loss iifname eth0 numgen random mod {DRAWS} < {below} drop\n"
+             add rule inet parlor loss iifname eth0 {drawn}drop\n"
         );
         self.a.nft(&rules)?;
         self.b.nft(&rules)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parlor_protocol::Extensions;
-use parlor_protocol::hello::Ping;
+use parlor_protocol::hello::{PING_PADDING, Ping};
 
 use crate::net::link::{Link, LinkEvent};
 use crate::net::probe::{Action, Attention, Pace, Probe, WAKE_JUMP};
@@ -20,6 +20,9 @@ const QUIET_BACKGROUND_SAMPLE: Duration = Duration::from_secs(2);
 /// How long QUIC has to send its own PING when a probe is due; it does so by itself where silence
 /// is the reason, and its answer costs the server's application nothing.
 const QUIC_PINGS_WITHIN: Duration = Duration::from_millis(100);
+
+/// A third of the largest packet, and some.
+const PADDING_BYTES: usize = 512;
 
 /// One link under watch.
 #[derive(Debug)]
@@ -135,11 +138,20 @@ impl Watch {
     fn send_ping(&mut self, link: &Link, now: Instant) {
         let ping = Ping {
             opaque: 0,
-            ext: Extensions::NONE,
+            ext: padding(),
         };
         // Busy: then requests are under way, which ask just as well.
         self.ping = link.fire(&ping).ok().map(|request| (request, now));
     }
+}
+
+/// Until it has validated an address a server may send there three times what came from it, and a
+/// validation fills a whole packet.
+fn padding() -> Extensions {
+    let mut ext = Extensions::NONE;
+    // Far within the bounds of an extension.
+    let _ = ext.push(PING_PADDING, vec![0; PADDING_BYTES]);
+    ext
 }
 
 /// Notices that the machine slept: the wall clock went on and the monotonic one did not.
