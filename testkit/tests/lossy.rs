@@ -200,7 +200,7 @@ fn token(line: &str) -> Token {
 
 /// What a link hears.
 enum Events {
-    Bare(LinkEvents),
+    Bare(Box<LinkEvents>),
     Kept(Box<Supervisor<FirstFlight>>),
 }
 
@@ -211,7 +211,7 @@ impl Events {
         let flight = move || Flight::new(&hello("testkit", 0), &entry);
         if !kept {
             let Connected { link, events, .. } = Link::connect(dial, flight()).await.unwrap();
-            return (link, Self::Bare(events));
+            return (link, Self::Bare(Box::new(events)));
         }
         let first_flight: FirstFlight = Box::new(move || Ok(flight()));
         let mut supervisor = Supervisor::new(dial.clone(), first_flight);
