@@ -2,6 +2,7 @@
 
 mod backup;
 mod doctor;
+mod drain;
 mod flags;
 mod invite;
 mod key;
@@ -61,6 +62,8 @@ enum Command {
     Invite(invite::Invite),
     /// How the running server is
     Status(status::Show),
+    /// Send the running node's clients to the cluster's other nodes
+    Drain(drain::Drain),
     /// Settings: what is in force, and what there is
     #[command(subcommand)]
     Config(settings::Settings),
@@ -134,6 +137,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::User(user) => user.run(&loaded()?),
         Command::Invite(invite) => invite.run(&loaded()?),
         Command::Status(show) => show.run(&loaded()?),
+        Command::Drain(drain) => drain.run(&loaded()?),
         Command::Config(settings) => settings.run(loaded),
         Command::Backup(backup) => backup.run(&loaded()?),
         Command::Restore(restore) => restore.run(&loaded()?),

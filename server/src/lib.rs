@@ -7,6 +7,7 @@ pub mod address;
 pub mod archive;
 pub mod bus;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod data;
 mod dispatch;

@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use parlor_protocol::SessionId;
 use parlor_protocol::link::{Pin, ServerAddress};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
+use crate::cluster::Listed;
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::{self, Bound, EndpointError};
 use crate::ops::Metrics;
 use crate::room::Committer;
-use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread, ToShard};
+use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread};
 use crate::store::Store;
 
 /// How often sessions just seen are noted, and how many wait for it.
@@ -27,8 +28,6 @@ const SEEN_WAITING: usize = 8_192;
 /// How often what has expired is dropped, and how much at once.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_ROWS: u32 = 2_000;
-/// Longest that a drain may take: links are given a second, the rest is slack.
-const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a node is made of.
 pub struct Parts {
@@ -81,6 +80,7 @@ impl Node {
             store: store.clone(),
             metrics,
             seen,
+            nodes: Arc::new(Listed::alone(&public_address)),
             public_address,
             pins,
             config,
@@ -110,9 +110,7 @@ impl Node {
 
     /// Tells all links to go, waits for them within bounds, commits what waits, ends.
     pub async fn stop(mut self) {
-        let (done, drained) = oneshot::channel();
-        self.core.shard.send(ToShard::Drain { done }).await;
-        let _ = timeout(DRAIN_WITHIN, drained).await;
+        self.core.drain().await;
         self.shard.stop().await;
         self.tasks.shutdown().await;
         self.core.store.close().await;

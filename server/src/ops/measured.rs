@@ -13,7 +13,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 
 use super::Metrics;
 use crate::store::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
     RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
 };
 
@@ -102,4 +102,6 @@ measured! {
     async fn mark(&self, user: UserId, room: RoomId, timeline: Timeline, seq: u64) -> Result<Option<(UserAppended, Marker)>>;
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()>;
     async fn text(&self, room: RoomId, timeline: Timeline, seq: u64, visible_from: u64) -> Result<Option<(LongText, Vec<u8>)>>;
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }

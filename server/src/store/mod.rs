@@ -289,4 +289,11 @@ pub trait Store: Send + Sync + 'static {
         seq: u64,
         visible_from: u64,
     ) -> Result<Option<(LongText, Vec<u8>)>>;
+
+    // ---- nodes of a cluster, while Redis is away
+    /// Keeps what a node says of itself, in the place of what it said before; what has not been said
+    /// again for a day goes.
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    /// What nodes said, at most `limit`, the newest first.
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }

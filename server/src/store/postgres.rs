@@ -12,6 +12,7 @@ mod keys;
 mod load;
 mod marks;
 mod message;
+mod nodes;
 mod open;
 mod own;
 mod page;
@@ -40,7 +41,7 @@ pub use settings::PostgresSettings;
 
 use super::shared::clock::system_now_ms;
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
     RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
 };
 
@@ -355,5 +356,13 @@ impl Store for PostgresStore {
     ) -> Result<Option<(LongText, Vec<u8>)>> {
         self.read(|| texts::get(&self.shared.others, room, timeline, seq, visible_from))
             .await
+    }
+
+    async fn beat(&self, beat: NodeBeat) -> Result<()> {
+        nodes::beat(&self.shared.others, beat, (self.shared.clock)()).await
+    }
+
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>> {
+        self.read(|| nodes::all(&self.shared.others, limit)).await
     }
 }

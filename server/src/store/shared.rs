@@ -7,5 +7,6 @@ pub(super) mod clock;
 pub(super) mod collect;
 pub(super) mod epoch;
 pub(super) mod found;
+pub(super) mod nodes;
 pub(super) mod split;
 pub(super) mod write;

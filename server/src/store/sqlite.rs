@@ -11,6 +11,7 @@ mod invites;
 mod load;
 mod marks;
 mod message;
+mod nodes;
 mod open;
 mod own;
 mod page;
@@ -42,7 +43,7 @@ pub use super::shared::clock::Clock;
 use super::shared::clock::system_now_ms;
 use super::shared::{batch, cache, collect, epoch, found, split, write};
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
     RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
 };
 use checkpoint::{Checkpointer, WalGauge};
@@ -325,6 +326,14 @@ impl Store for SqliteStore {
         visible_from: u64,
     ) -> Result<Option<(LongText, Vec<u8>)>> {
         within(texts::get(&self.readers, room, timeline, seq, visible_from)).await
+    }
+
+    async fn beat(&self, beat: NodeBeat) -> Result<()> {
+        nodes::beat(&self.writer, beat).await
+    }
+
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>> {
+        within(nodes::all(&self.readers, limit)).await
     }
 }
 

@@ -5,13 +5,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::client::Resumption;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConnection};
 
 use super::*;
-use crate::config::Certificate;
-use crate::key::Identity;
+use crate::key::authority;
+use crate::key::tls::{self, Resolver};
 
 const SECRET: [u8; 32] = [7; 32];
 /// Somewhere in a day.
@@ -98,7 +97,6 @@ impl Files {
             rcgen::generate_simple_self_signed(["chat.example.org".to_owned()]).unwrap();
         std::fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
         let key = made.signing_key.serialize_pem();
-        PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         std::fs::write(folder.path().join("key.pem"), key).unwrap();
         Self {
             folder,
@@ -108,13 +106,11 @@ impl Files {
 
     /// A node of the cluster with this secret.
     fn node(&self, secret: &[u8; 32]) -> Arc<rustls::ServerConfig> {
-        let certificate = Certificate {
-            file: Some(self.folder.path().join("chain.pem")),
-            key_file: Some(self.folder.path().join("key.pem")),
-        };
-        let data = crate::data::DataFolder::create(&self.folder.path().join("data")).unwrap();
-        let identity = Identity::load(&certificate, data.paths()).unwrap();
-        identity.cluster_config(tickets(secret)).unwrap()
+        let [chain, key] = ["chain.pem", "key.pem"].map(|name| self.folder.path().join(name));
+        let shown = authority::load(&chain, &key).unwrap();
+        let mut config = tls::server_config(Arc::new(Resolver::new(shown))).unwrap();
+        config.ticketer = tickets(secret);
+        Arc::new(config)
     }
 
     fn client(&self) -> Arc<ClientConfig> {

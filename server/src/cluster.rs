@@ -1,0 +1,30 @@
+//! Which nodes there are, how full they are, and who moves whom.
+//!
+//! Each node says every two seconds that it lives, in Redis, or in the database while Redis is away
+//! ([`Roll`]), and reads what the others said. [`Registry`] judges what was read, [`Mover`] decides
+//! how many links go elsewhere, [`Membership`] drives both. What they find reaches clients by the
+//! node list of the welcome and of `GoAway` ([`Listed`]).
+//!
+//! Nothing here decides about messages: a node that is taken for dead still serves whoever is linked
+//! to it, and one that is taken for alive and is not costs a client one more dial.
+
+mod listed;
+mod membership;
+mod record;
+mod redis;
+mod registry;
+mod share;
+
+pub use listed::Listed;
+pub use membership::{
+    JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join,
+};
+pub use record::{
+    NodeRecord, NodeState, PROTOCOL, RECORD_BYTES, RecordKey, Unreadable, load,
+};
+pub use redis::{Kept, RedisRoll, Roll, RollError};
+pub use registry::{
+    BEAT_EVERY, DEAD_AFTER, FORGOTTEN_AFTER, Finding, NODES_KNOWN, Registry, SKEW_MS, Seen,
+    Standing, Strange,
+};
+pub use share::{MOST_A_MINUTE, Mover};
