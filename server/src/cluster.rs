@@ -16,12 +16,8 @@ mod registry;
 mod share;
 
 pub use listed::Listed;
-pub use membership::{
-    JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join,
-};
-pub use record::{
-    NodeRecord, NodeState, PROTOCOL, RECORD_BYTES, RecordKey, Unreadable, load,
-};
+pub use membership::{JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join};
+pub use record::{NodeRecord, NodeState, PROTOCOL, RECORD_BYTES, RecordKey, Unreadable, load};
 pub use redis::{Kept, RedisRoll, Roll, RollError};
 pub use registry::{
     BEAT_EVERY, DEAD_AFTER, FORGOTTEN_AFTER, Finding, NODES_KNOWN, Registry, SKEW_MS, Seen,

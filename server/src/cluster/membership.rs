@@ -264,7 +264,10 @@ impl Beating {
             nodes,
             within: SPREAD,
         };
-        if timeout(SHARD_WITHIN, self.taking.shard.send(away)).await.is_ok() {
+        if timeout(SHARD_WITHIN, self.taking.shard.send(away))
+            .await
+            .is_ok()
+        {
             self.joined.counters.moved.add(count.into());
         }
     }
@@ -332,7 +335,10 @@ impl fmt::Debug for Membership {
 fn tell(finding: Finding) -> Option<Strange> {
     match finding {
         Finding::Came { address } => tracing::info!(%address, "a node is there"),
-        Finding::Went { address, dead: true } => {
+        Finding::Went {
+            address,
+            dead: true,
+        } => {
             tracing::warn!(%address, "a node has been silent for too long");
         }
         Finding::Went { address, .. } => tracing::info!(%address, "a node has left"),

@@ -77,10 +77,12 @@ impl Roll for RedisRoll {
             .ignore()
             .pexpire(&self.key, life_ms)
             .ignore();
-        let asked = self.commands.run(REDIS_WITHIN, |mut connection| async move {
-            pipe.query_async::<(HashMap<String, Vec<u8>>,)>(&mut connection)
-                .await
-        });
+        let asked = self
+            .commands
+            .run(REDIS_WITHIN, |mut connection| async move {
+                pipe.query_async::<(HashMap<String, Vec<u8>>,)>(&mut connection)
+                    .await
+            });
         let (kept,) = asked.await?;
         let kept = kept.into_iter().take(NODES_KNOWN);
         Ok(kept
@@ -91,9 +93,11 @@ impl Roll for RedisRoll {
     async fn forget(&self, numbers: Vec<u64>) -> Result<(), RollError> {
         let mut command = redis::cmd("HDEL");
         command.arg(&self.key).arg(numbers);
-        let asked = self.commands.run(REDIS_WITHIN, |mut connection| async move {
-            command.query_async::<()>(&mut connection).await
-        });
+        let asked = self
+            .commands
+            .run(REDIS_WITHIN, |mut connection| async move {
+                command.query_async::<()>(&mut connection).await
+            });
         Ok(asked.await?)
     }
 }

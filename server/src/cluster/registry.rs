@@ -163,10 +163,19 @@ impl Registry {
     /// node's own clock, as others see it in its records.
     pub fn observe(&mut self, seen: Vec<Seen>, now: Instant, clock_ms: u64) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for Seen { number, mark, record } in seen.into_iter().take(NODES_KNOWN) {
+        for Seen {
+            number,
+            mark,
+            record,
+        } in seen.into_iter().take(NODES_KNOWN)
+        {
             match record {
-                Ok(record) if record.number == self.own.number => self.own_number(&record, &mut findings),
-                Ok(record) if record.number == number => self.other(record, now, clock_ms, &mut findings),
+                Ok(record) if record.number == self.own.number => {
+                    self.own_number(&record, &mut findings)
+                }
+                Ok(record) if record.number == number => {
+                    self.other(record, now, clock_ms, &mut findings)
+                }
                 // Filed under a number that is not its own: copied by somebody.
                 Ok(_) | Err(Unreadable::Foreign) => {
                     self.unreadable(number, mark, Strange::Secret, &mut findings);

@@ -46,7 +46,11 @@ pub(super) fn level(nodes: impl Iterator<Item = Filled>) -> f64 {
             capacity + f64::from(node.capacity),
         )
     });
-    if capacity > 0.0 { links / capacity } else { 0.0 }
+    if capacity > 0.0 {
+        links / capacity
+    } else {
+        0.0
+    }
 }
 
 impl Mover {
@@ -58,7 +62,11 @@ impl Mover {
         }
         self.last = Some(now);
         let (links, share) = (f64::from(own.links), level * f64::from(own.capacity));
-        let bound = if self.moving { ENDS_ABOVE } else { BEGINS_ABOVE };
+        let bound = if self.moving {
+            ENDS_ABOVE
+        } else {
+            BEGINS_ABOVE
+        };
         self.moving = links > share * bound + SLACK_LINKS;
         if !self.moving {
             self.credit = 0.0;
@@ -176,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_larger_node_holds_a_larger_share() {
-        let nodes = [(100, 1_000), (100, 3_000)].map(|(links, capacity)| Filled { links, capacity });
+        let nodes =
+            [(100, 1_000), (100, 3_000)].map(|(links, capacity)| Filled { links, capacity });
         let level = level(nodes.into_iter());
         let mut mover = Mover::default();
         assert!(mover.step(nodes[0], level, Instant::now()) > 0);

@@ -13,8 +13,8 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 
 use super::Metrics;
 use crate::store::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
-    RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
 };
 
 /// Passes everything on to a store, and notes how long each query took under the query's name.

@@ -188,7 +188,10 @@ mod tests {
             load: 0,
         };
         let spread = |links| Farewell::to(vec![node.clone()], links).retry_max_ms;
-        assert_eq!([spread(0), spread(1_000), spread(1 << 30)], [500, 4_000, 20_000]);
+        assert_eq!(
+            [spread(0), spread(1_000), spread(1 << 30)],
+            [500, 4_000, 20_000]
+        );
         assert_eq!(Farewell::to(Vec::new(), 1_000), Farewell::lone());
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use parlor_protocol::Code;
 use tokio::time::sleep;
 
+use super::Core;
 use super::link::Link;
 use super::state::{Shard, State};
-use super::Core;
 
 /// How often all links are looked at: how late a session may end.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);

@@ -41,8 +41,9 @@ pub use settings::PostgresSettings;
 
 use super::shared::clock::system_now_ms;
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
-    RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended,
+    UserRow,
 };
 
 /// How long a read may take, waiting for a connection included: all are range reads over an index.

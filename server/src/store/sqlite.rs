@@ -43,8 +43,9 @@ pub use super::shared::clock::Clock;
 use super::shared::clock::system_now_ms;
 use super::shared::{batch, cache, collect, epoch, found, split, write};
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat, Result,
-    RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended,
+    UserRow,
 };
 use checkpoint::{Checkpointer, WalGauge};
 use marks::Mark;

@@ -84,7 +84,12 @@ fn a_node_counts_once_it_was_seen_to_move() {
     assert_eq!(desk.listed(), [address(1)], "they may be leftovers");
     assert!(desk.registry.has_company());
     let came = desk.beat_without(&[3]);
-    assert_eq!(came, [Finding::Came { address: address(2) }]);
+    assert_eq!(
+        came,
+        [Finding::Came {
+            address: address(2)
+        }]
+    );
     assert_eq!(desk.listed(), [address(1), address(2)]);
     assert_eq!(desk.nodes(), 2);
 }
@@ -103,7 +108,12 @@ fn who_is_silent_for_six_seconds_is_dead_and_may_come_back() {
     };
     assert_eq!(desk.beat_without(&[2]), [went]);
     assert_eq!((desk.listed(), desk.nodes()), (vec![address(1)], 1));
-    assert_eq!(desk.beat(), [Finding::Came { address: address(2) }]);
+    assert_eq!(
+        desk.beat(),
+        [Finding::Came {
+            address: address(2)
+        }]
+    );
 }
 
 #[test]
@@ -150,7 +160,12 @@ fn only_nodes_that_take_links_are_listed_the_emptiest_first_and_each_address_onc
     let level = desk.registry.standing().level;
     let links = level * 20_000.0 * 4.0;
     assert_eq!(links.round(), 1_410.0, "of those that take links");
-    let emptier: Vec<_> = desk.registry.emptier().into_iter().map(|it| it.address).collect();
+    let emptier: Vec<_> = desk
+        .registry
+        .emptier()
+        .into_iter()
+        .map(|it| it.address)
+        .collect();
     assert_eq!(emptier, [address(3)]);
 }
 
@@ -224,7 +239,13 @@ fn a_node_of_another_kind_is_told_and_listed_by_nobody() {
         let mut desk = Desk::of(record(2), change, &[1]);
         desk.beat();
         let found = desk.beat();
-        let ends = matches!(found[..], [Finding::Stranger { ours_to_end: true, .. }]);
+        let ends = matches!(
+            found[..],
+            [Finding::Stranger {
+                ours_to_end: true,
+                ..
+            }]
+        );
         assert!(ends, "{found:?}");
     };
     check(|it| it.epoch = 8, "databases");

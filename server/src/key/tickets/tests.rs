@@ -93,8 +93,7 @@ struct Files {
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made =
-            rcgen::generate_simple_self_signed(["chat.example.org".to_owned()]).unwrap();
+        let made = rcgen::generate_simple_self_signed(["chat.example.org".to_owned()]).unwrap();
         std::fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
         let key = made.signing_key.serialize_pem();
         std::fs::write(folder.path().join("key.pem"), key).unwrap();

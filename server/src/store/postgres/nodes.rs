@@ -24,11 +24,12 @@ pub(super) async fn beat(pool: &PgPool, beat: NodeBeat, now_ms: u64) -> Result<(
 }
 
 pub(super) async fn all(pool: &PgPool, limit: u32) -> Result<Vec<NodeBeat>> {
-    let rows = sqlx::query("SELECT number, record FROM nodes ORDER BY beat_at DESC, number LIMIT $1")
-        .bind(i64::from(limit))
-        .fetch_all(pool)
-        .await
-        .map_err(from_sqlx)?;
+    let rows =
+        sqlx::query("SELECT number, record FROM nodes ORDER BY beat_at DESC, number LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await
+            .map_err(from_sqlx)?;
     let node = |row| {
         Ok(NodeBeat {
             number: signed(row, 0)?.cast_unsigned(),

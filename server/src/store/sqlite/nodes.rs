@@ -41,11 +41,12 @@ pub(super) async fn beat(writer: &Arc<Writer>, beat: NodeBeat) -> Result<()> {
 }
 
 pub(super) async fn all(readers: &SqlitePool, limit: u32) -> Result<Vec<NodeBeat>> {
-    let rows = sqlx::query("SELECT number, record FROM nodes ORDER BY beat_at DESC, number LIMIT ?")
-        .bind(i64::from(limit))
-        .fetch_all(readers)
-        .await
-        .map_err(from_sqlx)?;
+    let rows =
+        sqlx::query("SELECT number, record FROM nodes ORDER BY beat_at DESC, number LIMIT ?")
+            .bind(i64::from(limit))
+            .fetch_all(readers)
+            .await
+            .map_err(from_sqlx)?;
     let node = |row| {
         Ok(NodeBeat {
             number: signed(row, 0)?.cast_unsigned(),
