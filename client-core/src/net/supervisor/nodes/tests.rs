@@ -127,8 +127,12 @@ fn who_is_asked_to_go_goes_where_it_is_sent() {
     assert!(desk.nodes.go_away(&[node(7, 9)], desk.now));
     assert_eq!(desk.firsts(), [address(7)], "though it is one alone");
     // There the list is another, and the wish is over.
-    desk.nodes.welcomed(&[node(7, 9), node(0, 0)]);
-    assert_eq!(desk.firsts(), [address(0)]);
+    desk.nodes.welcomed(&[node(7, 9), node(8, 0), node(0, 0)]);
+    assert_eq!(
+        desk.firsts(),
+        [address(7), address(8)],
+        "not back to the one that sent us"
+    );
 }
 
 #[test]
