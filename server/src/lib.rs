@@ -10,6 +10,7 @@ pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod data;
+pub mod database;
 mod dispatch;
 pub mod guard;
 pub mod handler;

@@ -12,7 +12,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::cluster::Listed;
+use crate::bus::Events;
+use crate::cluster::{Listed, Peers, watch};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
@@ -33,6 +34,8 @@ const PRUNE_ROWS: u32 = 2_000;
 pub struct Parts {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
+    /// The other nodes, and what they say; `None`: a node alone.
+    pub peers: Option<(Arc<Peers>, Events)>,
     pub metrics: Arc<Metrics>,
     /// The UDP socket, bound before anything is printed, so that a port in use is an early error.
     pub bound: Bound,
@@ -57,6 +60,7 @@ impl Node {
         let Parts {
             config,
             store,
+            peers,
             metrics,
             bound,
             tls,
@@ -67,8 +71,14 @@ impl Node {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (seen, seen_inbox) = mpsc::channel(SEEN_WAITING);
         let shard = ShardHandle::new(mailbox);
+        let (peers, events) = peers.unzip();
         let core = Arc::new(Core {
-            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
+            committer: Committer::start(
+                store.clone(),
+                shard.clone(),
+                peers.clone(),
+                metrics.clone(),
+            ),
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
@@ -76,6 +86,7 @@ impl Node {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
+            peers: peers.clone(),
             shard,
             store: store.clone(),
             metrics,
@@ -91,6 +102,9 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(note_seen(store.clone(), seen_inbox));
         tasks.spawn(prune(store));
+        if let Some((peers, events)) = peers.zip(events) {
+            tasks.spawn(watch(core.clone(), peers, events));
+        }
         Ok(Self {
             core,
             shard,

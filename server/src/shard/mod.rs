@@ -3,6 +3,7 @@
 
 mod context;
 mod door;
+mod elsewhere;
 mod enter;
 mod flusher;
 mod gaps;
@@ -109,6 +110,8 @@ pub enum ToShard {
         request: u32,
         reply: Bytes,
         rooms: Vec<(Head, bool)>,
+        /// The person's own rev before the rooms were read; 0 on a node that is alone.
+        rev: u64,
     },
     /// The entry was refused.
     NotEntered { link: LinkRef, reply: Bytes },
@@ -121,6 +124,16 @@ pub enum ToShard {
     },
     /// Something of a person's own changed.
     User(Box<UserAppended>),
+    /// The same, by another node: rooms may come to the person, or go.
+    UserElsewhere(Box<UserAppended>),
+    /// Asks who has a link here.
+    WhoIsHere(oneshot::Sender<Vec<Here>>),
+    /// All rooms of a person as the database has them, since something of theirs was missed.
+    Rooms {
+        user: UserId,
+        rev: u64,
+        rooms: Vec<(Head, bool)>,
+    },
     /// These sessions ended: so do their links.
     EndSessions {
         user: UserId,
@@ -146,6 +159,15 @@ pub enum ToShard {
         nodes: Vec<Node>,
         within: Duration,
     },
+}
+
+/// A person with a link here.
+#[derive(Debug)]
+pub struct Here {
+    pub user: UserId,
+    /// How far their own entries were followed.
+    pub rev: u64,
+    pub sessions: Vec<SessionId>,
 }
 
 /// What one commit gives to the shard.

@@ -7,6 +7,7 @@ mod nodes;
 mod own;
 mod people;
 pub mod plan;
+mod reached;
 mod reading;
 mod rooms;
 mod sending;
@@ -58,6 +59,7 @@ pub async fn run(factory: &impl Factory) {
     rooms::tell(factory).await;
     reading::tell(factory).await;
     own::tell(factory).await;
+    reached::tell(factory).await;
     people::tell(factory).await;
     nodes::tell(factory).await;
     for seed in 0..plan::SEEDS {

@@ -62,7 +62,7 @@ impl World {
         let public_address = "localhost:7443".parse().unwrap();
         let core = Core {
             nodes: Arc::new(Listed::alone(&public_address)),
-            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
+            committer: Committer::start(store.clone(), shard.clone(), None, metrics.clone()),
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(1)),
@@ -70,6 +70,7 @@ impl World {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
+            peers: None,
             public_address,
             pins: Vec::new(),
             config: Arc::new(config),
@@ -150,6 +151,7 @@ impl World {
             request: 2,
             reply: frame::encode(2, &Done::default()),
             rooms: rooms.iter().map(|head| (*head, false)).collect(),
+            rev: 0,
         });
         linked.decision.take().unwrap().await.unwrap()
     }
