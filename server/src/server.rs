@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
 use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
-use crate::cluster::{ClusterFile, ClusterFileError, Peers};
+use crate::cluster::{self, ClusterFile, ClusterFileError, JoinError, Peers, Strange};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::database::{self, OpenError};
@@ -25,7 +25,7 @@ use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
 use crate::ops::http::{self, HttpError, Operator, Probe};
 use crate::ops::{MeasuredStore, Metrics};
-use crate::redis::DialError;
+use crate::redis::{Commands, DialError};
 use crate::shard::Core;
 use crate::store::Store;
 
@@ -53,6 +53,8 @@ pub enum StartError {
     Cluster(#[from] ClusterFileError),
     #[error(transparent)]
     Redis(#[from] DialError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error("cannot make the owner link: {0}")]
     OwnerLink(String),
 }
@@ -105,17 +107,24 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     };
     let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
-    let peers = match &cluster {
-        Some(cluster) => Some(join(&config, cluster, store.epoch()).await?),
-        None => None,
+    let (mut peers, mut joined) = (None, None);
+    if let Some(cluster) = &cluster {
+        let number = node_number()?;
+        peers = Some(join(&config, cluster, number, store.epoch()).await?);
+        joined = Some(take_place(&config, cluster, number, &reach, &store).await?);
+    }
+    let tls = match &cluster {
+        Some(cluster) => identity.cluster_config(key::tickets(cluster.secret.bytes()))?,
+        None => identity.server_config()?,
     };
     let node = Node::start(Parts {
         config: config.clone(),
         store,
         peers,
+        joined,
         metrics: metrics.clone(),
         bound,
-        tls: identity.server_config()?,
+        tls,
         pins: identity.pins().to_vec(),
         keys,
         public_address: reach.address.clone(),
@@ -195,6 +204,23 @@ impl Server {
         self.node.core()
     }
 
+    /// Ends when this node must end because it cannot be of one cluster with nodes that were there
+    /// before it, and says why; never otherwise.
+    pub fn must_end(&self) -> impl Future<Output = Strange> + Send + use<> {
+        let told = self.node.membership().map(cluster::Membership::must_end);
+        async move {
+            match told {
+                Some(told) => told.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The running node, for a program that embeds the server.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// Moves the links away, commits what waits, and ends, within a few seconds.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -211,6 +237,7 @@ impl Server {
 async fn join(
     config: &Config,
     cluster: &ClusterFile,
+    number: NodeNumber,
     epoch: Epoch,
 ) -> Result<(Arc<Peers>, Events), StartError> {
     match cluster.redis.check().await {
@@ -220,18 +247,48 @@ async fn join(
         }
         Err(error) => return Err(error.into()),
     }
-    let mut number = [0; 8];
-    getrandom::fill(&mut number).map_err(|error| KeyError::Generate(error.to_string()))?;
-    let channels = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
     let (bus, events) = RedisBus::start(bus::Settings {
         address: cluster.redis.clone(),
         prefix: cluster.prefix.clone(),
-        channels: Channels::new(channels, channels),
+        channels: channels(config),
         key: BusKey::derive(cluster.secret.bytes()),
-        node: NodeNumber(u64::from_be_bytes(number)),
+        node: number,
         epoch,
     });
     Ok((Arc::new(Peers::new(Arc::new(bus))), events))
+}
+
+/// A number for this start of the node.
+fn node_number() -> Result<NodeNumber, KeyError> {
+    let mut number = [0; 8];
+    getrandom::fill(&mut number).map_err(|error| KeyError::Generate(error.to_string()))?;
+    Ok(NodeNumber(u64::from_be_bytes(number)))
+}
+
+fn channels(config: &Config) -> Channels {
+    let channels = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
+    Channels::new(channels, channels)
+}
+
+/// Looks who else is there, and whether this node belongs to them.
+async fn take_place(
+    config: &Config,
+    cluster: &ClusterFile,
+    number: NodeNumber,
+    reach: &Reach,
+    store: &Arc<dyn Store>,
+) -> Result<cluster::Joined, JoinError> {
+    let settings = cluster::Settings {
+        number,
+        address: reach.address.clone(),
+        capacity: config.link.max,
+        epoch: store.epoch(),
+        channels: channels(config),
+        key: cluster::RecordKey::derive(cluster.secret.bytes()),
+    };
+    let commands = Arc::new(Commands::start(cluster.redis.clone()));
+    let roll = cluster::RedisRoll::new(commands, &cluster.prefix);
+    cluster::join(settings, roll, store.clone()).await
 }
 
 /// Ends when the server stops.

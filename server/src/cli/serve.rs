@@ -53,10 +53,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let server = start(config.clone()).await.map_err(Failure::failed)?;
     // A reader that has gone away does not end the server.
     let _ = announce(&config, &server);
-    let name = signals.next().await;
-    tracing::info!(signal = name, "stopping: links are moved away");
+    let stranger = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: links are moved away");
+            None
+        }
+        why = server.must_end() => Some(why),
+    };
     server.stop().await;
-    Ok(())
+    stranger.map_or(Ok(()), |why| Err(Failure::failed(why)))
 }
 
 /// The signals that end the server in good order.
