@@ -305,14 +305,15 @@ impl Registry {
     }
 
     /// A record that cannot be read belongs to a node that runs once it has changed. Which of the two
-    /// came later it cannot say: the one that is joining goes.
+    /// came later it cannot say: one that is joining goes, one that is there stays.
     fn unreadable(&mut self, number: u64, mark: u64, why: Strange, findings: &mut Vec<Finding>) {
         if self.marks.len() >= NODES_KNOWN && !self.marks.contains_key(&number) {
             return;
         }
         let before = self.marks.insert(number, mark);
         if before.is_some_and(|before| before != mark) {
-            self.tell(number, "unreadable", findings, || stranger(why, true));
+            let joining = self.own.state == NodeState::Joining;
+            self.tell(number, "unreadable", findings, || stranger(why, joining));
         }
     }
 
@@ -443,7 +444,7 @@ fn strange(own: &NodeRecord, other: &NodeRecord) -> Option<Strange> {
             theirs: other.epoch,
         });
     }
-    (own.channels != other.channels).then(|| Strange::Channels {
+    (own.channels != other.channels).then_some(Strange::Channels {
         address,
         own: own.channels,
         theirs: other.channels,

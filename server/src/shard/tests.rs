@@ -505,7 +505,7 @@ async fn links_that_are_one_too_many_are_asked_to_go_each_once() {
         assert_eq!(asked(), 4, "nobody else is left to ask");
         for (_, control) in &mut links {
             let go_away: GoAway = control.frame().await.open().unwrap();
-            assert_eq!(go_away.nodes, [node.clone()]);
+            assert_eq!(go_away.nodes, std::slice::from_ref(&node));
             assert_eq!((go_away.retry_min_ms, go_away.retry_max_ms), (0, 8_000));
         }
         // Nobody is cut off, and newcomers are welcome.

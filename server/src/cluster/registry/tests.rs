@@ -265,25 +265,27 @@ fn a_neighbouring_release_works_along() {
 }
 
 #[test]
-fn a_node_with_another_secret_stops_one_that_joins_and_its_leftovers_do_not() {
-    let mut desk = Desk::new(&[]);
-    let mut look = |number, mark, record| {
-        let seen = Seen {
-            number,
-            mark,
-            record,
+fn a_node_with_another_secret_stops_one_that_joins_and_none_that_runs() {
+    for (state, ends) in [(NodeState::Joining, true), (NodeState::Ready, false)] {
+        let mut desk = Desk::of(record(1), |it| it.state = state, &[]);
+        let mut look = |number, mark, record| {
+            let seen = Seen {
+                number,
+                mark,
+                record,
+            };
+            desk.registry.observe(vec![seen], desk.now, 0)
         };
-        desk.registry.observe(vec![seen], desk.now, 0)
-    };
-    let foreign = || Err(Unreadable::Foreign);
-    assert_eq!(look(2, 1, foreign()), []);
-    assert_eq!(look(2, 1, foreign()), [], "nobody writes it");
-    assert_eq!(look(2, 2, foreign()), [stranger(Strange::Secret, true)]);
-    assert_eq!(look(2, 3, foreign()), [], "told once");
-    // A good record under a number that is not its own is somebody's copy.
-    assert_eq!(look(5, 1, Ok(record(6))), []);
-    assert_eq!(look(5, 2, Ok(record(6))).len(), 1);
-    assert_eq!(desk.nodes(), 1);
+        let foreign = || Err(Unreadable::Foreign);
+        assert_eq!(look(2, 1, foreign()), []);
+        assert_eq!(look(2, 1, foreign()), [], "nobody writes it: a leftover");
+        assert_eq!(look(2, 2, foreign()), [stranger(Strange::Secret, ends)]);
+        assert_eq!(look(2, 3, foreign()), [], "told once");
+        // A good record under a number that is not its own is somebody's copy.
+        assert_eq!(look(5, 1, Ok(record(6))), []);
+        assert_eq!(look(5, 2, Ok(record(6))).len(), 1);
+        assert_eq!(desk.nodes(), 1);
+    }
 }
 
 #[test]
