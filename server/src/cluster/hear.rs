@@ -1,13 +1,14 @@
 //! What other nodes say, handed to the shard.
 
 use bytes::Bytes;
-use parlor_protocol::bus::{NodeBatch, NodeUserBatch, SessionsEnded};
+use parlor_protocol::bus::{NodeBatch, NodePresence, NodeUserBatch, SessionsEnded};
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
 use parlor_protocol::limit::BODY_BYTES;
 use parlor_protocol::sync::UserBatch;
 use parlor_protocol::{Code, Kind};
 
 use super::Peers;
+use crate::bus::NodeNumber;
 use crate::room::BatchFrames;
 use crate::shard::{Committed, Core, RoomCommitted, ToShard};
 use crate::store::{ReaderChange, UserAppended};
@@ -22,13 +23,13 @@ enum Unheard {
 }
 
 /// Takes one whole frame of another node. What cannot be read is said, and found by comparing.
-pub(super) async fn hear(core: &Core, peers: &Peers, bytes: Bytes) {
-    if let Err(error) = take(core, peers, bytes).await {
+pub(super) async fn hear(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) {
+    if let Err(error) = take(core, peers, node, bytes).await {
         tracing::warn!(%error, "a frame of another node could not be read; is it of another version?");
     }
 }
 
-async fn take(core: &Core, peers: &Peers, bytes: Bytes) -> Result<(), Unheard> {
+async fn take(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) -> Result<(), Unheard> {
     let frame = whole(bytes)?;
     match frame.header.kind {
         Kind::NODE_BATCH => {
@@ -58,6 +59,17 @@ async fn take(core: &Core, peers: &Peers, bytes: Bytes) -> Result<(), Unheard> {
             } = frame.open()?;
             let named = (!sessions.is_empty()).then_some(sessions);
             core.sessions_ended_elsewhere(user, named, but, Code(code))
+                .await;
+        }
+        Kind::NODE_PRESENCE => {
+            let said: Box<NodePresence> = Box::new(frame.open()?);
+            core.shard
+                .send(ToShard::PresenceElsewhere { node, said })
+                .await;
+        }
+        Kind::NODE_TYPING => {
+            core.shard
+                .send(ToShard::TypingElsewhere(frame.open()?))
                 .await;
         }
         // From a newer node: what it is about is found by comparing.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use parlor_protocol::bus::{NodeBatch, NodeUserBatch, SessionsEnded};
+use parlor_protocol::bus::{NodeBatch, NodePresence, NodeTyping, NodeUserBatch, SessionsEnded};
 use parlor_protocol::sync::UserBatch;
 use parlor_protocol::{Code, Extensions, RoomId, SessionId, UserId, frame};
 use tokio::sync::Notify;
@@ -41,7 +41,7 @@ impl Peers {
     }
 
     /// Milliseconds of the sweep's clock.
-    pub(super) fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
 
@@ -113,6 +113,18 @@ impl Peers {
     pub fn user_appended(&self, appended: &UserAppended) {
         let channel = self.bus.channels().person(appended.user);
         self.bus.publish(channel, user_frame(appended));
+    }
+
+    /// Tells who is in a room here.
+    pub fn tell_presence(&self, said: NodePresence) {
+        let channel = self.bus.channels().room(said.room);
+        self.bus.publish(channel, frame::encode(0, &said));
+    }
+
+    /// Tells who is typing here.
+    pub fn tell_typing(&self, said: &NodeTyping) {
+        let channel = self.bus.channels().room(said.room);
+        self.bus.publish(channel, frame::encode(0, said));
     }
 
     /// Tells which sessions have ended; `sessions: None`, all of the person's.

@@ -36,8 +36,12 @@ pub async fn watch(core: Arc<Core>, peers: Arc<Peers>, events: Events) {
 async fn listen(core: &Core, peers: &Peers, mut events: Events) {
     while let Some(event) = events.next().await {
         match event {
-            Event::Frame { bytes, .. } => hear(core, peers, bytes).await,
-            other => note(peers, other),
+            Event::Frame { bytes, node, .. } => hear(core, peers, node, bytes).await,
+            Event::Away => note(peers, Event::Away),
+            other => {
+                note(peers, other);
+                core.shard.send(ToShard::AskNodes).await;
+            }
         }
     }
 }
