@@ -10,8 +10,9 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use super::error::{from_migration, from_sqlx};
 use super::settings::PostgresSettings;
-use super::value::{int, number, signed};
+use super::value::{Columns, int};
 use crate::store::shared::epoch::random_epoch;
+use crate::store::shared::schema;
 use crate::store::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/server/postgres");
@@ -111,7 +112,7 @@ async fn prepare_in(connection: &mut PgConnection, now_ms: u64) -> Result<Epoch>
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    Ok(Epoch(signed(&row, 0)?.cast_unsigned()))
+    Ok(Epoch(row.signed(0)?.cast_unsigned()))
 }
 
 /// The server's system identifier, and its timeline now: the name of the log file that it writes
@@ -125,16 +126,11 @@ async fn life(connection: &mut PgConnection) -> Result<(i64, i64)> {
     .fetch_one(connection)
     .await
     .map_err(from_sqlx)?;
-    Ok((signed(&row, 0)?, signed(&row, 1)?))
+    Ok((row.signed(0)?, row.signed(1)?))
 }
 
 /// Refuses a database that a newer program has brought further than this one knows.
 async fn refuse_newer(connection: &mut PgConnection) -> Result<()> {
-    let known = MIGRATIONS
-        .iter()
-        .map(|step| step.version)
-        .max()
-        .unwrap_or(0);
     let begun = sqlx::query("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL")
         .fetch_optional(&mut *connection)
         .await
@@ -146,9 +142,5 @@ async fn refuse_newer(connection: &mut PgConnection) -> Result<()> {
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    let found = int(number(&row, 0)?);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(())
+    schema::refuse_newer(&MIGRATIONS, row.signed(0)?)
 }

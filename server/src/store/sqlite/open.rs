@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use super::READ_WITHIN;
 use super::epoch::random_epoch;
 use super::error::{from_migration, from_sqlx};
-use super::value::{int, optional_number, signed};
+use super::value::{Columns, int};
+use crate::store::shared::schema;
 use crate::store::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/server/sqlite");
@@ -103,16 +104,11 @@ async fn prepare_in(connection: &mut SqliteConnection, now_ms: u64) -> Result<Ep
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    Ok(Epoch(signed(&row, 0)?.cast_unsigned()))
+    Ok(Epoch(row.signed(0)?.cast_unsigned()))
 }
 
 /// Refuses a database that a newer program has brought further than this one knows.
 pub(super) async fn refuse_newer(connection: &mut SqliteConnection) -> Result<()> {
-    let known = MIGRATIONS
-        .iter()
-        .map(|step| step.version)
-        .max()
-        .unwrap_or(0);
     let begun = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
         .fetch_optional(&mut *connection)
         .await
@@ -124,9 +120,5 @@ pub(super) async fn refuse_newer(connection: &mut SqliteConnection) -> Result<()
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    let found = int(optional_number(&row, 0)?.unwrap_or(0));
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(())
+    schema::refuse_newer(&MIGRATIONS, int(row.optional_number(0)?.unwrap_or(0)))
 }
