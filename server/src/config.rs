@@ -30,6 +30,8 @@ section! {
         server: Server = Server::default();
         /// The folder that holds everything durable.
         data: Data = Data::default();
+        /// The database.
+        database: Database = Database::default();
         /// Where links come in.
         listen: Listen = Listen::default();
         /// The operator's HTTP: health and metrics.
@@ -65,6 +67,14 @@ section! {
     Data {
         /// Folder of the database, keys and the administrator's socket; made if absent, readable by its owner only.
         folder: PathBuf = crate::data::default_folder();
+    }
+    with {}
+}
+
+section! {
+    Database {
+        /// A call of the database that takes so long is told in the log, without what it was about; 0: none.
+        slow_ms: u32 = 250, "ms", 0..=600_000;
     }
     with {}
 }

@@ -84,7 +84,11 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let opened = SqliteStore::open(&path).await;
     let opened = opened.map_err(|error| StartError::Store { path, error })?;
     let metrics = Arc::new(Metrics::default());
-    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(
+        opened,
+        metrics.clone(),
+        config.database.slow_ms,
+    ));
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
