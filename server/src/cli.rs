@@ -1,11 +1,13 @@
 //! What an operator types.
 
 mod backup;
+mod database;
 mod doctor;
 mod flags;
 mod invite;
 mod key;
 mod load;
+mod migrate;
 mod password;
 mod reached;
 mod restore;
@@ -68,6 +70,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in place of the data; the server must not run
     Restore(restore::Restore),
+    /// Steps of the database's schema: what is done, what waits
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
     /// The installation's own keys
     #[command(subcommand)]
     Key(key::Key),
@@ -137,6 +142,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Config(settings) => settings.run(loaded),
         Command::Backup(backup) => backup.run(&loaded()?),
         Command::Restore(restore) => restore.run(&loaded()?),
+        Command::Migrate(migrate) => migrate.run(&loaded()?),
         Command::Key(key) => key.run(&loaded()?),
         Command::Bench(load) => load.run(&loaded()?),
         Command::Version => say(&format!("parlor-server {}", env!("CARGO_PKG_VERSION"))),

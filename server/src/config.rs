@@ -15,7 +15,7 @@ mod value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use load::{Environment, LoadError, Loaded, Origin, Sources, load};
+pub use load::{DATABASE_URL_VARIABLE, Environment, LoadError, Loaded, Origin, Sources, load};
 pub use section::{Field, Section};
 pub use show::{defaults_toml, show_json, show_toml};
 pub use value::{LogFormat, LogLevel, PublicAddress, Registration, Secret, Value};

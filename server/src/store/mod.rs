@@ -5,6 +5,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod migration;
 pub mod postgres;
 pub mod row;
 mod shared;

@@ -34,6 +34,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use sqlx::PgPool;
 
 pub use super::shared::clock::Clock;
+pub(super) use open::{bring_forward, steps};
 pub use settings::PostgresSettings;
 
 use super::shared::account::Set;

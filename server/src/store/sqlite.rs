@@ -35,6 +35,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use sqlx::SqlitePool;
 
 pub use backup::restore;
+pub(super) use open::{prepare as bring_forward, steps};
 
 use super::shared::account::Set;
 pub use super::shared::clock::Clock;

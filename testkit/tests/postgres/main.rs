@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod away;
+mod migration;
 mod nodes;
 mod opening;
 mod plans;
