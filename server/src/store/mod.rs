@@ -10,6 +10,7 @@ pub mod postgres;
 pub mod row;
 mod shared;
 pub mod sqlite;
+pub mod transfer;
 
 use std::path::Path;
 

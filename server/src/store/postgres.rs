@@ -19,6 +19,7 @@ mod prune;
 mod rooms;
 mod sessions;
 mod settings;
+mod target;
 mod texts;
 mod value;
 
@@ -36,6 +37,7 @@ use sqlx::PgPool;
 pub use super::shared::clock::Clock;
 pub(super) use open::{bring_forward, steps};
 pub use settings::PostgresSettings;
+pub(super) use target::{Occupied, Target};
 
 use super::shared::account::Set;
 use super::shared::clock::system_now_ms;

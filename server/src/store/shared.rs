@@ -19,4 +19,5 @@ pub(super) mod prune;
 pub(super) mod rows;
 pub(super) mod schema;
 pub(super) mod split;
+pub(super) mod tables;
 pub(super) mod write;

@@ -19,6 +19,7 @@ mod rooms;
 mod sessions;
 #[cfg(any(test, feature = "conformance"))]
 pub mod shape;
+mod source;
 mod texts;
 mod value;
 mod writer;
@@ -36,6 +37,7 @@ use sqlx::SqlitePool;
 
 pub use backup::restore;
 pub(super) use open::{prepare as bring_forward, steps};
+pub(super) use source::Source;
 
 use super::shared::account::Set;
 pub use super::shared::clock::Clock;

@@ -5,6 +5,7 @@
 
 mod away;
 mod migration;
+mod moving;
 mod nodes;
 mod opening;
 mod plans;

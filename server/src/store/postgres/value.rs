@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 use super::error::from_sqlx;
 use crate::store::Result;
 pub(super) use crate::store::shared::columns::{Columns, int};
+pub(super) use crate::store::shared::tables::plain;
 
 impl Columns for PgRow {
     fn integer(&self, column: usize) -> Result<Option<i64>> {
@@ -29,12 +30,4 @@ impl Columns for PgRow {
 /// Ids as one parameter.
 pub(super) fn ids(users: impl IntoIterator<Item = UserId>) -> Vec<[u8; 16]> {
     users.into_iter().map(|user| user.0).collect()
-}
-
-/// PostgreSQL's texts hold no NUL: whoever names themselves so is shown without.
-pub(super) fn plain(text: String) -> String {
-    if text.contains('\0') {
-        return text.replace('\0', "");
-    }
-    text
 }
