@@ -58,6 +58,10 @@ macro_rules! measured {
                 self.inner.connections()
             }
 
+            fn noted(&self, room: RoomId, rev: u64) {
+                self.inner.noted(room, rev);
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

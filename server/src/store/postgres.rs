@@ -16,6 +16,7 @@ mod own;
 mod page;
 mod plan;
 mod prune;
+mod replicas;
 mod rooms;
 mod sessions;
 mod settings;
@@ -36,6 +37,7 @@ use sqlx::PgPool;
 
 pub use super::shared::clock::Clock;
 pub(super) use open::{bring_forward, steps};
+pub use replicas::ReplicaReads;
 pub use settings::PostgresSettings;
 pub(super) use target::{Occupied, Target};
 
@@ -45,8 +47,9 @@ use super::shared::delegate::delegating_store;
 use super::shared::page::Asked;
 use super::{
     Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
-    RoomCommand, SessionFound, SessionRow, StoreError, TokenHash, UserAppended, UserRow,
+    RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
 };
+use replicas::Replicas;
 
 /// How long a read may take, waiting for a connection included: all are range reads over an index.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -64,6 +67,7 @@ struct Shared {
     /// Connections of append alone.
     appends: PgPool,
     others: PgPool,
+    replicas: Replicas,
     clock: Clock,
 }
 
@@ -76,12 +80,14 @@ impl PostgresStore {
     /// The same with a clock of the caller's.
     pub async fn open_with(settings: &PostgresSettings, clock: Clock) -> Result<Self> {
         let options = open::options(settings)?;
+        let replicas = Replicas::open(settings)?;
         let epoch = open::prepare(&options, clock()).await?;
         Ok(Self {
             epoch,
             shared: Arc::new(Shared {
                 appends: open::pool(settings, &options, settings.for_appends()),
                 others: open::pool(settings, &options, settings.for_others()),
+                replicas,
                 clock,
             }),
         })
@@ -110,6 +116,36 @@ impl PostgresStore {
         }
     }
 
+    /// How reads of rooms were answered since the start.
+    pub fn replica_reads(&self) -> ReplicaReads {
+        self.shared.replicas.reads()
+    }
+
+    async fn read_page(&self, asked: Asked) -> Result<Page> {
+        if let Some(page) = self.shared.replicas.page(asked).await {
+            return Ok(page);
+        }
+        let page = self.read(|readers| page::page(readers, asked)).await?;
+        self.noted(asked.room, page.as_of);
+        Ok(page)
+    }
+
+    async fn read_changes(
+        &self,
+        room: RoomId,
+        since: u64,
+        visible_from: u64,
+    ) -> Result<RoomChanges> {
+        let replicas = &self.shared.replicas;
+        if let Some(changes) = replicas.changes(room, since, visible_from).await {
+            return Ok(changes);
+        }
+        let read = |readers| changes::changes(readers, room, since, visible_from);
+        let changes = self.read(read).await?;
+        self.noted(room, changes.rev);
+        Ok(changes)
+    }
+
     fn writes(&self) -> &PgPool {
         &self.shared.others
     }
@@ -121,9 +157,15 @@ delegating_store!(PostgresStore {
     }
 
     fn connections(&self) -> Connections {
-        let both = [&self.shared.appends, &self.shared.others];
-        let open = both.iter().map(|pool| pool.size()).sum();
-        let idle: usize = both.iter().map(|pool| pool.num_idle()).sum();
+        let (mut open, mut idle) = (0, 0);
+        let shared = &self.shared;
+        for pool in [&shared.appends, &shared.others]
+            .into_iter()
+            .chain(shared.replicas.pools())
+        {
+            open += pool.size();
+            idle += pool.num_idle();
+        }
         Connections {
             open,
             busy: open.saturating_sub(u32::try_from(idle).unwrap_or(open)),
@@ -149,10 +191,19 @@ delegating_store!(PostgresStore {
     async fn close(&self) {
         self.shared.appends.close().await;
         self.shared.others.close().await;
+        for pool in self.shared.replicas.pools() {
+            pool.close().await;
+        }
     }
 
     async fn append(&self, commands: Vec<RoomCommand>) -> Result<Appended> {
-        append::append(&self.shared, commands).await
+        let appended = append::append(&self.shared, commands).await?;
+        self.shared.replicas.note_appended(&appended);
+        Ok(appended)
+    }
+
+    fn noted(&self, room: RoomId, rev: u64) {
+        self.shared.replicas.note(room, rev);
     }
 
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()> {

@@ -97,6 +97,20 @@ impl SqliteStore {
         }
     }
 
+    async fn read_page(&self, asked: Asked) -> Result<Page> {
+        self.read(|readers| page::page(readers, asked)).await
+    }
+
+    async fn read_changes(
+        &self,
+        room: RoomId,
+        since: u64,
+        visible_from: u64,
+    ) -> Result<RoomChanges> {
+        self.read(|readers| changes::changes(readers, room, since, visible_from))
+            .await
+    }
+
     fn writes(&self) -> &Arc<Writer> {
         &self.writer
     }

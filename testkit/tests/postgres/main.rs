@@ -9,6 +9,7 @@ mod moving;
 mod nodes;
 mod opening;
 mod plans;
+mod replicas;
 mod schema;
 
 use std::sync::Arc;

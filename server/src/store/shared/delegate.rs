@@ -2,8 +2,8 @@
 //! function of the database's own module, reads by `self.read`, writes with `self.writes()`.
 
 /// Implements the trait for a store: what stands in the braces is its own, the rest is passed on to
-/// `accounts`, `sessions`, `invites`, `rooms`, `page`, `changes`, `own`, `marks` and `texts`, all of
-/// which the caller has in scope.
+/// `accounts`, `sessions`, `invites`, `rooms`, `own`, `marks` and `texts`, all of which the caller has
+/// in scope, and to `self.read_page` and `self.read_changes`.
 macro_rules! delegating_store {
     ($store:ty { $($own:tt)* }) => {
         #[async_trait::async_trait]
@@ -132,12 +132,22 @@ macro_rules! delegating_store {
             }
 
             async fn summary(&self, room: RoomId, reader: UserId) -> Result<Option<RoomSummary>> {
-                self.read(|readers| rooms::summary(readers, room, reader))
-                    .await
+                let summary = self
+                    .read(|readers| rooms::summary(readers, room, reader))
+                    .await?;
+                // What was told of a room once, no later answer is older than.
+                if let Some(summary) = &summary {
+                    self.noted(room, summary.rev);
+                }
+                Ok(summary)
             }
 
             async fn heads(&self, reader: UserId) -> Result<Vec<(Head, bool)>> {
-                self.read(|readers| rooms::heads(readers, reader)).await
+                let heads = self.read(|readers| rooms::heads(readers, reader)).await?;
+                for (head, _) in &heads {
+                    self.noted(head.room, head.rev);
+                }
+                Ok(heads)
             }
 
             async fn directory(
@@ -182,7 +192,7 @@ macro_rules! delegating_store {
                     limit,
                     visible_from,
                 };
-                self.read(|readers| page::page(readers, asked)).await
+                self.read_page(asked).await
             }
 
             async fn changes(
@@ -191,13 +201,17 @@ macro_rules! delegating_store {
                 since: u64,
                 visible_from: u64,
             ) -> Result<RoomChanges> {
-                self.read(|readers| changes::changes(readers, room, since, visible_from))
-                    .await
+                self.read_changes(room, since, visible_from).await
             }
 
             async fn user_changes(&self, user: UserId, since: Option<u64>) -> Result<UserChanges> {
-                self.read(|readers| own::user_changes(readers, user, since))
-                    .await
+                let changes = self
+                    .read(|readers| own::user_changes(readers, user, since))
+                    .await?;
+                for head in &changes.heads {
+                    self.noted(head.room, head.rev);
+                }
+                Ok(changes)
             }
 
             async fn mark(
