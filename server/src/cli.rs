@@ -4,6 +4,7 @@ mod backup;
 mod database;
 mod doctor;
 mod flags;
+mod init;
 mod invite;
 mod key;
 mod load;
@@ -55,6 +56,8 @@ struct Arguments {
 enum Command {
     /// Run the server until it is told to stop (SIGTERM, Ctrl-C)
     Serve,
+    /// Make the file by which nodes join a cluster on PostgreSQL and Redis
+    Init(init::Init),
     /// Check this machine and the data folder, and say what to do
     Doctor(doctor::Doctor),
     /// Accounts: add, list, disable, promote …
@@ -139,6 +142,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         Command::Serve => serve::run(loaded()?),
+        Command::Init(init) => init.run(),
         Command::Doctor(doctor) => doctor.run(&loaded()?),
         Command::User(user) => user.run(&loaded()?),
         Command::Invite(invite) => invite.run(&loaded()?),

@@ -30,7 +30,9 @@ section! {
         server: Server = Server::default();
         /// The folder that holds everything durable.
         data: Data = Data::default();
-        /// The database.
+        /// The cluster that this node belongs to; without one it is alone, on SQLite.
+        cluster: Cluster = Cluster::default();
+        /// Calls of the database, and connections to a cluster's PostgreSQL.
         database: Database = Database::default();
         /// Where links come in.
         listen: Listen = Listen::default();
@@ -72,9 +74,29 @@ section! {
 }
 
 section! {
+    Cluster {
+        /// The cluster's one file, made by `parlor-server init`: where its PostgreSQL and Redis are, its keys and its secret. Empty: a node alone, on SQLite.
+        file: Option<PathBuf> = None;
+        /// Parts that rooms and people are spread over on the bus; the same on all nodes.
+        bus_channels: u32 = 64, "channels", 1..=1024;
+    }
+    with {}
+}
+
+section! {
     Database {
-        /// A call of the database that takes so long is told in the log, without what it was about; 0: none.
+        /// Connections of this node, all pools together: those of all nodes must fit PostgreSQL's max_connections.
+        connections: u32 = 30, "connections", 3..=1000;
+        /// Longest wait for a connection.
+        acquire_s: u32 = 5, "s", 1..=300;
+        /// When an unused connection is closed.
+        idle_s: u32 = 30, "s", 1..=3600;
+        /// Longest that the database may work on one statement.
+        statement_s: u32 = 30, "s", 1..=3600;
+        /// A call that takes so long is told in the log, without what it was about; 0: none.
         slow_ms: u32 = 250, "ms", 0..=600_000;
+        /// URLs of streaming replicas, divided by commas: rooms are read there where a replica has come as far as the node knows the room. They may hold passwords: then rather by PARLOR_DATABASE_REPLICAS_FILE.
+        replicas: Option<Secret> = None;
     }
     with {}
 }

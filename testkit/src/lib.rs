@@ -16,6 +16,7 @@ pub mod hostile;
 #[cfg(target_os = "linux")]
 pub mod netns;
 pub mod nginx;
+pub mod nodes;
 pub mod port;
 pub mod postgres;
 pub mod process;

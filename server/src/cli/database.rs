@@ -9,6 +9,7 @@ use clap::Args;
 use super::Failure;
 use crate::config::{DATABASE_URL_VARIABLE, Loaded, Secret};
 use crate::data::Paths;
+use crate::database;
 use crate::store::migration::Database;
 use crate::store::postgres::PostgresSettings;
 
@@ -19,17 +20,24 @@ const CONNECTIONS: u32 = 2;
 
 #[derive(Debug, Args)]
 pub(super) struct DatabaseFlags {
-    /// File that holds the URL of a PostgreSQL [default: what PARLOR_DATABASE_URL says, else SQLite in
-    /// the data folder]
+    /// File that holds the URL of a PostgreSQL [default: the cluster's, else what PARLOR_DATABASE_URL
+    /// says, else SQLite in the data folder]
     #[arg(long, value_name = "FILE")]
     database_url_file: Option<PathBuf>,
 }
 
 impl DatabaseFlags {
     pub(super) fn database(&self, loaded: &Loaded) -> Result<Database, Failure> {
+        let config = &loaded.config;
+        if self.database_url_file.is_none()
+            && let Some(cluster) = database::cluster(config).map_err(Failure::failed)?
+        {
+            let settings = database::settings(config, &cluster);
+            return Ok(Database::Postgres(settings));
+        }
         Ok(match postgres_url(self.database_url_file.as_deref())? {
             Some(url) => Database::Postgres(settings(&url)),
-            None => Database::Sqlite(Paths::of(&loaded.config.data.folder).database()),
+            None => Database::Sqlite(Paths::of(&config.data.folder).database()),
         })
     }
 }

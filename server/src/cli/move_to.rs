@@ -9,14 +9,17 @@ use data_encoding::HEXLOWER;
 
 use super::database::{postgres_url, settings};
 use super::{Failure, block_on, say};
+use crate::cluster::ClusterFile;
 use crate::config::{DATABASE_URL_VARIABLE, Loaded, Secret};
 use crate::data::DataFolder;
+use crate::database;
+use crate::key::OwnKeys;
 use crate::store::transfer::{Moved, Progress, TableSum, transfer};
 
 #[derive(Debug, Args)]
 pub(super) struct MoveTo {
-    /// The empty PostgreSQL: postgres://user@host:5432/database. With a password in it by --to-file
-    /// or PARLOR_DATABASE_URL only
+    /// The empty PostgreSQL: postgres://user@host:5432/database [default: the cluster's, else what
+    /// PARLOR_DATABASE_URL says]. With a password in it by --to-file or one of these only
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// File that holds that URL
@@ -29,10 +32,11 @@ pub(super) struct MoveTo {
 
 impl MoveTo {
     pub(super) fn run(self, loaded: &Loaded) -> Result<(), Failure> {
-        let url = self.url()?;
+        let url = self.url(loaded)?;
         let folder = &loaded.config.data.folder;
         // Held to the end: no server may write meanwhile.
         let data = DataFolder::open(folder).map_err(Failure::failed)?;
+        let keys_in = self.take_keys(loaded, &data)?;
         let teller = Teller {
             json: self.json,
             terminal: std::io::stderr().is_terminal(),
@@ -56,10 +60,16 @@ impl MoveTo {
             "{} is as it was; keep it until you trust the new one",
             folder.display()
         ))?;
+        if let Some(cluster) = keys_in {
+            say(&format!(
+                "{} holds the installation's keys now, by which its people know it: copy it to every node",
+                cluster.display()
+            ))?;
+        }
         say("clients load everything anew when they connect, and keep what they had not sent")
     }
 
-    fn url(&self) -> Result<Secret, Failure> {
+    fn url(&self, loaded: &Loaded) -> Result<Secret, Failure> {
         if let Some(url) = &self.to {
             if holds_password(url) {
                 return Err(Failure::Usage(format!(
@@ -68,11 +78,41 @@ impl MoveTo {
             }
             return Ok(Secret::new(url.as_str()));
         }
+        if self.to_file.is_none()
+            && let Some(cluster) = database::cluster(&loaded.config).map_err(Failure::failed)?
+        {
+            return Ok(cluster.database);
+        }
         postgres_url(self.to_file.as_deref())?.ok_or_else(|| {
             Failure::Usage(format!(
-                "say where to: --to URL, --to-file FILE, or {DATABASE_URL_VARIABLE}"
+                "say where to: --to URL, --to-file FILE, --cluster FILE, or {DATABASE_URL_VARIABLE}"
             ))
         })
+    }
+
+    /// Its people know the installation by its keys: the cluster that it moves into takes them on.
+    /// Before the move, so that one that is cut finds them done. The file that was written.
+    fn take_keys(&self, loaded: &Loaded, data: &DataFolder) -> Result<Option<PathBuf>, Failure> {
+        let here = [data.paths().key(), data.paths().next_key()];
+        let Some(path) = &loaded.config.cluster.file else {
+            return Ok(None);
+        };
+        // Without keys of its own it has a certificate by a CA, which is in the settings.
+        if self.to.is_some() || self.to_file.is_some() || !here.iter().all(|key| key.exists()) {
+            return Ok(None);
+        }
+        let [current, next] = here.map(|key| {
+            std::fs::read_to_string(&key)
+                .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", key.display())))
+        });
+        let keys = OwnKeys::from_pem(&current?, &next?)
+            .map_err(|error| Failure::Failed(format!("the installation's keys: {error}")))?;
+        let mut cluster = ClusterFile::read(path).map_err(Failure::failed)?;
+        if cluster.keys.pins() != keys.pins() {
+            cluster.keys = keys;
+            cluster.write(path, false).map_err(Failure::failed)?;
+        }
+        Ok(Some(path.clone()))
     }
 }
 

@@ -19,15 +19,15 @@ use crate::store::{
 };
 
 /// Passes everything on to a store, and notes how long each query took under the query's name.
-pub struct MeasuredStore<S> {
-    inner: S,
+pub struct MeasuredStore {
+    inner: Box<dyn Store>,
     metrics: Arc<Metrics>,
     slow: Slow,
 }
 
-impl<S: Store> MeasuredStore<S> {
+impl MeasuredStore {
     /// `slow_ms`: calls that take so long are told in the log; 0: none.
-    pub fn new(inner: S, metrics: Arc<Metrics>, slow_ms: u32) -> Self {
+    pub fn new(inner: Box<dyn Store>, metrics: Arc<Metrics>, slow_ms: u32) -> Self {
         Self {
             inner,
             metrics,
@@ -49,7 +49,7 @@ impl<S: Store> MeasuredStore<S> {
 macro_rules! measured {
     ($(async fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)*) => {
         #[async_trait]
-        impl<S: Store> Store for MeasuredStore<S> {
+        impl Store for MeasuredStore {
             fn epoch(&self) -> Epoch {
                 self.inner.epoch()
             }
@@ -116,6 +116,9 @@ measured! {
     async fn mark(&self, user: UserId, room: RoomId, timeline: Timeline, seq: u64) -> Result<Option<(UserAppended, Marker)>>;
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()>;
     async fn text(&self, room: RoomId, timeline: Timeline, seq: u64, visible_from: u64) -> Result<Option<(LongText, Vec<u8>)>>;
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>>;
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod own;
 mod page;
 mod plan;
 mod prune;
+mod reached;
 mod replicas;
 mod rooms;
 mod sessions;

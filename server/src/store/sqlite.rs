@@ -15,6 +15,7 @@ mod own;
 mod page;
 mod plan;
 mod prune;
+mod reached;
 mod rooms;
 mod sessions;
 #[cfg(any(test, feature = "conformance"))]

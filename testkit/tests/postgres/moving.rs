@@ -8,6 +8,10 @@ use std::sync::Arc;
 use parlor_protocol::message::{LongText, Place, Timeline};
 use parlor_protocol::room::{Role, RoomKind};
 use parlor_protocol::{RoomId, SessionId, UserId};
+use parlor_server::cluster::ClusterFile;
+use parlor_server::cluster::file::Places;
+use parlor_server::config::Secret;
+use parlor_server::key::OwnKeys;
 use parlor_server::store::conformance::{Hand, World};
 use parlor_server::store::migration::Database;
 use parlor_server::store::sqlite::SqliteStore;
@@ -402,4 +406,43 @@ async fn the_command_moves_a_data_folder_and_says_how_far_it_is() {
     let (code, out, err) = run(&status);
     assert_eq!(code, Some(0), "{err}");
     assert!(!out.contains(r#""applied":false"#), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_is_moved_into_has_the_keys_that_people_know() {
+    let server = TestPostgres::start().await.unwrap();
+    let url = server.url(&server.database().await.unwrap());
+    let before = installation().await;
+    let data = before.folder.path();
+    std::fs::write(data.join("version"), "1\n").unwrap();
+    let keys = OwnKeys::generate().unwrap();
+    for (file, pem) in ["key.pem", "key-next.pem"].into_iter().zip(keys.pems()) {
+        std::fs::write(data.join(file), pem).unwrap();
+    }
+    let place = tempfile::tempdir().unwrap();
+    let cluster = place.path().join("cluster.toml");
+    let made = ClusterFile::make(Places {
+        database: Secret::new(url.as_str()),
+        redis: Secret::new("redis://127.0.0.1:1"),
+        redis_authority: None,
+        prefix: "parlor".to_owned(),
+    });
+    made.unwrap().write(&cluster, true).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parlor-test-server"));
+    command.env_clear().env("HOME", place.path());
+    command
+        .arg("--data")
+        .arg(data)
+        .arg("--cluster")
+        .arg(&cluster);
+    let output = command.arg("move").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains("copy it to every node"), "{out}");
+    assert_eq!(
+        ClusterFile::read(&cluster).unwrap().keys.pins(),
+        keys.pins()
+    );
+    let new = open(&url, &before.hand).await;
+    assert!(new.user(before.people[0]).await.unwrap().is_some());
 }

@@ -55,7 +55,7 @@ async fn a_slow_call_is_told_without_what_it_was_about() {
     let folder = tempfile::tempdir().unwrap();
     let inner = SqliteStore::open(&folder.path().join("parlor.db")).await;
     let store = MeasuredStore {
-        inner: inner.unwrap(),
+        inner: Box::new(inner.unwrap()),
         metrics: Arc::default(),
         slow: Slow::of_all_calls(),
     };

@@ -2,7 +2,7 @@
 //! function of the database's own module, reads by `self.read`, writes with `self.writes()`.
 
 /// Implements the trait for a store: what stands in the braces is its own, the rest is passed on to
-/// `accounts`, `sessions`, `invites`, `rooms`, `own`, `marks` and `texts`, all of which the caller has
+/// `accounts`, `sessions`, `invites`, `rooms`, `own`, `marks`, `texts` and `reached`, all of which the caller has
 /// in scope, and to `self.read_page` and `self.read_changes`.
 macro_rules! delegating_store {
     ($store:ty { $($own:tt)* }) => {
@@ -232,6 +232,23 @@ macro_rules! delegating_store {
                 visible_from: u64,
             ) -> Result<Option<(LongText, Vec<u8>)>> {
                 self.read(|readers| texts::get(readers, room, timeline, seq, visible_from))
+                    .await
+            }
+
+            async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>> {
+                let heads = self.read(|readers| reached::rooms(readers, rooms)).await?;
+                for head in &heads {
+                    self.noted(head.room, head.rev);
+                }
+                Ok(heads)
+            }
+
+            async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
+                self.read(|readers| reached::people(readers, users)).await
+            }
+
+            async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+                self.read(|readers| reached::sessions(readers, sessions))
                     .await
             }
         }

@@ -126,14 +126,23 @@ pub(in crate::store) fn access(row: &impl Columns) -> Result<Access> {
     })
 }
 
-/// Room, head, rev, kind; the second of the two: it is direct.
-pub(in crate::store) fn head(row: &impl Columns) -> Result<(Head, bool)> {
-    let head = Head {
+/// Room, head, rev.
+pub(in crate::store) fn room_head(row: &impl Columns) -> Result<Head> {
+    Ok(Head {
         room: row.room(0)?,
         head: row.number(1)?,
         rev: row.number(2)?,
-    };
-    Ok((head, RoomKind(row.byte(3)?) == RoomKind::DIRECT))
+    })
+}
+
+/// A person and the person's own rev.
+pub(in crate::store) fn user_rev(row: &impl Columns) -> Result<(UserId, u64)> {
+    Ok((row.user(0)?, row.number(1)?))
+}
+
+/// Room, head, rev, kind; the second of the two: it is direct.
+pub(in crate::store) fn head(row: &impl Columns) -> Result<(Head, bool)> {
+    Ok((room_head(row)?, RoomKind(row.byte(3)?) == RoomKind::DIRECT))
 }
 
 /// Room, name, topic, members, whether the reader is one.
