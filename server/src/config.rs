@@ -15,7 +15,7 @@ mod value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use load::{Environment, LoadError, Loaded, Origin, Sources, load};
+pub use load::{DATABASE_URL_VARIABLE, Environment, LoadError, Loaded, Origin, Sources, load};
 pub use section::{Field, Section};
 pub use show::{defaults_toml, show_json, show_toml};
 pub use value::{LogFormat, LogLevel, PublicAddress, Registration, Secret, Value};
@@ -32,7 +32,7 @@ section! {
         data: Data = Data::default();
         /// The cluster that this node belongs to; without one it is alone, on SQLite.
         cluster: Cluster = Cluster::default();
-        /// Connections to a cluster's PostgreSQL.
+        /// Calls of the database, and connections to a cluster's PostgreSQL.
         database: Database = Database::default();
         /// Where links come in.
         listen: Listen = Listen::default();
@@ -93,6 +93,10 @@ section! {
         idle_s: u32 = 30, "s", 1..=3600;
         /// Longest that the database may work on one statement.
         statement_s: u32 = 30, "s", 1..=3600;
+        /// A call that takes so long is told in the log, without what it was about; 0: none.
+        slow_ms: u32 = 250, "ms", 0..=600_000;
+        /// URLs of streaming replicas, divided by commas: rooms are read there where a replica has come as far as the node knows the room. They may hold passwords: then rather by PARLOR_DATABASE_REPLICAS_FILE.
+        replicas: Option<Secret> = None;
     }
     with {}
 }

@@ -92,7 +92,8 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
     let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
+    let slow_ms = config.database.slow_ms;
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];

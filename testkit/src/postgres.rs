@@ -91,6 +91,35 @@ impl TestPostgres {
         Ok(server)
     }
 
+    /// Starts a streaming replica of this server: read only, on a port and a folder of its own. It
+    /// follows as long as this server lives.
+    ///
+    /// # Errors
+    /// [`PostgresError`].
+    pub async fn replica(&self) -> Result<Self, PostgresError> {
+        let folder = folder::empty(&self.account)?;
+        let address = self.socket_address();
+        let mut copy = self.account.command(&self.programs.join("pg_basebackup"));
+        copy.args(["-h", &address.ip().to_string(), "-U", USER])
+            .args(["-p", &address.port().to_string()])
+            // Settings to follow by; the log that is written meanwhile; at once.
+            .args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"])
+            .arg(folder.path().join("data"))
+            .env("PGPASSWORD", PASSWORD);
+        run(copy).await?;
+        let mut replica = Self {
+            programs: self.programs.clone(),
+            account: self.account.clone(),
+            folder,
+            port: FreePort::take()?,
+            settings: self.settings.clone(),
+            child: None,
+            databases: AtomicU32::new(0),
+        };
+        replica.begin().await?;
+        Ok(replica)
+    }
+
     pub fn socket_address(&self) -> SocketAddr {
         self.port.loopback()
     }

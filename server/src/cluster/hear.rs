@@ -35,6 +35,7 @@ async fn take(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) -> Res
         Kind::NODE_BATCH => {
             let room = room(frame.open()?);
             peers.heard_of(room.head.room);
+            core.store.noted(room.head.room, room.head.rev);
             let committed = Committed {
                 rooms: vec![room],
                 ..Committed::default()

@@ -75,14 +75,20 @@ pub(super) fn programs() -> Result<PathBuf, PostgresError> {
         .ok_or(PostgresError::Missing)
 }
 
-/// A folder with a fresh `data` in it.
-pub(super) async fn make(programs: &Path, account: &Account) -> Result<TempDir, PostgresError> {
-    let template = template(programs, account).await?;
+/// A folder with nothing in it, the account's own.
+pub(super) fn empty(account: &Account) -> Result<TempDir, PostgresError> {
     let folder = tempfile::Builder::new()
         .prefix("parlor-postgres-")
         .tempdir()?;
     account.own(folder.path())?;
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// A folder with a fresh `data` in it.
+pub(super) async fn make(programs: &Path, account: &Account) -> Result<TempDir, PostgresError> {
+    let template = template(programs, account).await?;
+    let folder = empty(account)?;
     let mut copy = account.command(Path::new("cp"));
     copy.args(["-a", "--reflink=auto"])
         .arg(template)
