@@ -67,7 +67,12 @@ impl State {
             ToShard::Reached(heads) => heads
                 .into_iter()
                 .for_each(|head| self.room_reached(head, shard)),
-            ToShard::Drain { done } => super::run::drain(self, done),
+            ToShard::Drain { farewell, done } => super::leave::drain(self, farewell, done),
+            ToShard::MoveAway {
+                count,
+                nodes,
+                within,
+            } => self.move_away(count, nodes, within),
         }
     }
 

@@ -8,6 +8,7 @@ mod enter;
 mod flusher;
 mod gaps;
 mod hub;
+mod leave;
 mod link;
 mod mailbox;
 mod nodes;
@@ -26,9 +27,11 @@ mod upkeep;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parlor_protocol::bus::{NodePresence, NodeTyping};
+use parlor_protocol::hello::Node;
 use parlor_protocol::room::Head;
 use parlor_protocol::sync::RoomChanges;
 use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId};
@@ -36,6 +39,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use context::{Core, REQUESTS_AT_ONCE, now_ms};
 pub(crate) use enter::new_token;
+pub use leave::Farewell;
 pub use run::{ShardThread, start};
 pub(crate) use state::{Shard, State};
 
@@ -158,7 +162,16 @@ pub enum ToShard {
     /// Where rooms stand in the database.
     Reached(Vec<Head>),
     /// Tells all links to go, waits for them within bounds, then answers.
-    Drain { done: oneshot::Sender<()> },
+    Drain {
+        farewell: Farewell,
+        done: oneshot::Sender<()>,
+    },
+    /// Asks so many links to go to one of these nodes, spread over a time.
+    MoveAway {
+        count: u32,
+        nodes: Vec<Node>,
+        within: Duration,
+    },
 }
 
 /// A person with a link here.

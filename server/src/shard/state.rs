@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(super) readings: usize,
     pub(super) half_open: u32,
     pub(super) draining: bool,
+    /// … and there are other nodes to go to.
+    pub(super) elsewhere: bool,
     pub(super) outbound_bytes: usize,
 }
 
@@ -107,6 +109,7 @@ impl Shard {
             readings: 0,
             half_open: 0,
             draining: false,
+            elsewhere: false,
             outbound_bytes,
         };
         Rc::new(Self {

@@ -302,4 +302,11 @@ pub trait Store: Send + Sync + 'static {
     async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
     /// Which of these sessions have not ended.
     async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
+
+    // ---- nodes of a cluster, while Redis is away
+    /// Keeps what a node says of itself, in the place of what it said before; what has not been said
+    /// again for a day goes.
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    /// What nodes said, at most `limit`, the newest first.
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }

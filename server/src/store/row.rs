@@ -108,3 +108,10 @@ impl std::fmt::Debug for SessionFound {
             .finish_non_exhaustive()
     }
 }
+
+/// What a node says of itself, sealed: the store does not look into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeBeat {
+    pub number: u64,
+    pub record: Vec<u8>,
+}
