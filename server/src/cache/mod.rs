@@ -1,0 +1,35 @@
+//! What is read often, kept close: an in-process part, and in a cluster a part that all nodes share
+//! in Redis. The database is the truth; whoever loses a cache reads slower, and nothing else.
+//!
+//! - [`CachedStore`] is a [`crate::store::Store`] around another one: whoever reads through it needs
+//!   to know of no cache. Whether somebody may read is never answered from here: `access`, `summary`
+//!   and `heads` always ask the database, and handlers ask it before they read content.
+//! - An entry is bound to *groups*: what it shows of a room, of a person. A change makes its groups
+//!   unreadable after the commit and before the acknowledgement. A reader takes the version before it
+//!   loads, and what it loaded is kept only under that version: a slow reader cannot bring back what
+//!   a change has swept away (`version`, `redis`).
+//! - The newest page of a room is bound to the room's rev instead: it is good as long as its `as_of`
+//!   reaches the highest rev known, which each look at the asker's access renews from the database.
+//!   So a post sweeps nothing.
+//! - Identical loads run once (`single`).
+//! - Sessions: see [`redis`](self::redis).
+
+mod heard;
+mod key;
+mod layers;
+mod lru;
+mod redis;
+mod revs;
+mod single;
+mod store;
+mod value;
+mod version;
+mod warm;
+
+#[cfg(test)]
+mod tests;
+
+pub use key::Kind;
+pub use layers::Cache;
+pub use self::redis::SharedCache;
+pub use store::CachedStore;
