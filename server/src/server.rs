@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
+use crate::cache;
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::handler::invite::code_hash;
@@ -85,6 +86,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let opened = opened.map_err(|error| StartError::Store { path, error })?;
     let metrics = Arc::new(Metrics::default());
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
+    let store = cache::of_lone_node(store, &config.cache, &metrics);
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];

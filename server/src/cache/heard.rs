@@ -35,8 +35,8 @@ impl Cache {
         self.changed_here(people.map(Group::Joined));
         // Messages change nothing that is kept by other means than the rev.
         let opened = open::<RoomBatch>(&Bytes::copy_from_slice(&batch.frame));
-        let posts_only = opened
-            .is_some_and(|it| it.entries.iter().all(|entry| entry.kind == entry::MESSAGE));
+        let posts_only =
+            opened.is_some_and(|it| it.entries.iter().all(|entry| entry.kind == entry::MESSAGE));
         if !posts_only {
             self.changed_here([Group::Room(batch.head.room), Group::Rooms]);
         }

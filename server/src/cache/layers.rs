@@ -148,7 +148,8 @@ impl Cache {
     }
 
     pub(super) fn set_deaf(&self, deaf: bool) {
-        self.deaf.store(deaf && self.shared.is_some(), Ordering::SeqCst);
+        self.deaf
+            .store(deaf && self.shared.is_some(), Ordering::SeqCst);
     }
 
     // ---- the revs of rooms
@@ -243,6 +244,20 @@ impl Cache {
 
     pub(super) fn loaded(&self, value: Option<Value>, since: Moment) -> Loaded {
         Loaded { value, since }
+    }
+
+    /// Whether what another one loaded shows all changes of the groups up to now; without `named`
+    /// ones only if nothing at all has changed.
+    pub(super) fn still(
+        &self,
+        loaded: &Loaded,
+        groups: impl IntoIterator<Item = Group>,
+        named: bool,
+    ) -> bool {
+        match named {
+            true => self.versions.holds(loaded.since, groups),
+            false => self.now() == loaded.since,
+        }
     }
 
     pub(super) fn redis(&self) -> Option<&SharedCache> {

@@ -125,7 +125,10 @@ mod tests {
         lru.put(2, 2, 1, 100);
         assert_eq!(lru.get(&1, 0), Some(1));
         lru.put(3, 3, 1, 100);
-        assert_eq!([1, 2, 3].map(|key| lru.get(&key, 0)), [Some(1), None, Some(3)]);
+        assert_eq!(
+            [1, 2, 3].map(|key| lru.get(&key, 0)),
+            [Some(1), None, Some(3)]
+        );
     }
 
     #[test]

@@ -29,7 +29,30 @@ mod warm;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use crate::config;
+use crate::ops::Metrics;
+use crate::store::Store;
+
+pub use self::redis::SharedCache;
 pub use key::Kind;
 pub use layers::Cache;
-pub use self::redis::SharedCache;
 pub use store::CachedStore;
+
+/// The store of a node that is alone, behind its cache, which begins to fill. Must be called within
+/// a runtime.
+pub fn of_lone_node(
+    store: Arc<dyn Store>,
+    settings: &config::Cache,
+    metrics: &Arc<Metrics>,
+) -> Arc<dyn Store> {
+    if !settings.on {
+        return store;
+    }
+    let cache = Arc::new(Cache::new(settings.clone(), metrics.clone()));
+    let store = Arc::new(CachedStore::new(store, cache));
+    let warming = store.clone();
+    tokio::spawn(async move { warming.warm().await });
+    store
+}

@@ -314,7 +314,10 @@ impl Redis {
 }
 
 async fn delete(mut connection: MultiplexedConnection, names: &[String]) -> RedisResult<()> {
-    redis::cmd("DEL").arg(names).query_async(&mut connection).await
+    redis::cmd("DEL")
+        .arg(names)
+        .query_async(&mut connection)
+        .await
 }
 
 /// A word that never comes twice; `None` where the system gives no random bytes.

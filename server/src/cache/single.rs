@@ -53,7 +53,11 @@ impl<K: Hash + Eq + Clone, T> Drop for Lead<'_, K, T> {
 impl<K: Hash + Eq + Clone, T: Clone> Single<K, T> {
     /// What a load gives that began for this caller or for another one of the same key, and whether
     /// it was another's.
-    pub(super) async fn run<F: Future<Output = T>>(&self, key: K, load: impl Fn() -> F) -> (T, bool) {
+    pub(super) async fn run<F: Future<Output = T>>(
+        &self,
+        key: K,
+        load: impl Fn() -> F,
+    ) -> (T, bool) {
         loop {
             match self.join(key.clone()) {
                 Part::Alone => return (load().await, false),
@@ -127,7 +131,10 @@ mod tests {
     }
 
     /// So many ask for the same at once; the load ends when it is let go.
-    async fn together(askers: usize, gives: Result<usize, String>) -> (usize, Vec<Result<usize, String>>) {
+    async fn together(
+        askers: usize,
+        gives: Result<usize, String>,
+    ) -> (usize, Vec<Result<usize, String>>) {
         let (loads, ran) = (Arc::new(Loads::default()), Arc::new(AtomicUsize::new(0)));
         let go = Arc::new(Notify::new());
         let mut asked = JoinSet::new();
@@ -176,15 +183,16 @@ mod tests {
         first.abort();
         let answers = others.join_all().await;
         assert_eq!(answers.len(), 5);
-        assert!(answers.iter().all(Result::is_ok), "somebody loaded for the rest");
+        assert!(
+            answers.iter().all(Result::is_ok),
+            "somebody loaded for the rest"
+        );
     }
 
     #[tokio::test]
     async fn other_keys_do_not_wait() {
         let loads = Loads::default();
-        let one = loads.run(1, || async {
-            loads.run(2, || async { Ok(2) }).await.0
-        });
+        let one = loads.run(1, || async { loads.run(2, || async { Ok(2) }).await.0 });
         assert_eq!(one.await, (Ok(2), false));
     }
 }

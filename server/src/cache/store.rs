@@ -13,6 +13,7 @@ use parlor_protocol::room::{Head, Role, RoomListing, RoomSummary};
 use parlor_protocol::sync::{Marker, RoomChanges, UserChanges};
 use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 
+use super::key::Group;
 use super::layers::Cache;
 use crate::store::{
     Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
@@ -70,7 +71,6 @@ cached_store! {
     async fn backup(&self, to: &Path) -> Result<()>;
     async fn check(&self) -> Result<()>;
     async fn prune(&self, now_ms: u64, limit: u32) -> Result<u64>;
-    async fn create_user(&self, user: NewUser) -> Result<std::result::Result<(), Refusal>>;
     async fn user(&self, user: UserId) -> Result<Option<UserRow>>;
     async fn user_by_name(&self, folded: &str) -> Result<Option<UserRow>>;
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRow>>;
@@ -102,6 +102,14 @@ cached_store! {
             self.cache.rooms_reached([(room, access.rev)]);
         }
         Ok(access)
+    }
+
+    async fn create_user(&self, user: NewUser) -> Result<std::result::Result<(), Refusal>> {
+        let id = user.id;
+        let created = self.inner.create_user(user).await;
+        // Nobody is kept as missing; but a look-up that began before must not answer for one after.
+        self.cache.changed_here([Group::User(id)]);
+        created
     }
 
     async fn people(&self, ids: &[UserId], folded_names: &[String]) -> Result<Vec<Person>> {

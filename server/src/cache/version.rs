@@ -97,11 +97,13 @@ mod tests {
         let groups = [Group::User(UserId([1; 16])), Group::Rooms];
         let before = versions.now();
         // The places of these may be shared with a chance of one in thousands: look first.
-        let other = (0..=u8::MAX).map(|n| Group::Room(RoomId([n; 16]))).find(|it| {
-            groups
-                .iter()
-                .all(|group| !std::ptr::eq(versions.place(*group), versions.place(*it)))
-        });
+        let other = (0..=u8::MAX)
+            .map(|n| Group::Room(RoomId([n; 16])))
+            .find(|it| {
+                groups
+                    .iter()
+                    .all(|group| !std::ptr::eq(versions.place(*group), versions.place(*it)))
+            });
         versions.changed(other.into_iter().next().unwrap_or(Group::Names));
         assert!(versions.holds(before, groups));
         versions.changed(Group::Rooms);

@@ -126,7 +126,12 @@ impl CachedStore {
             ids: missing.clone(),
             names: names.clone(),
         };
-        let loaded = self.cache.once(question, load).await?.0;
+        let (mut loaded, joined) = self.cache.once(question, load).await?;
+        let groups = missing.iter().map(|id| Group::User(*id));
+        // Somebody may have come since the other's question began: to a name anybody may answer.
+        if joined && !self.cache.still(&loaded, groups, names.is_empty()) {
+            loaded = load().await?;
+        }
         if let Some(Value::People(people)) = loaded.value {
             let here: HashSet<UserId> = found.iter().map(|person| person.id).collect();
             let new = people.iter().filter(|it| !here.contains(&it.id));
