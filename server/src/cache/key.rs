@@ -187,15 +187,24 @@ impl Names {
     }
 
     pub(super) fn version(&self, group: Group) -> String {
-        let begin = &self.begin;
+        self.versions() + &self.version_end(group)
+    }
+
+    /// What the names of all versions begin with.
+    pub(super) fn versions(&self) -> String {
+        format!("{}:v:", self.begin)
+    }
+
+    /// The rest of a version's name; no space stands in it.
+    pub(super) fn version_end(&self, group: Group) -> String {
         match group {
-            Group::Session(session) => format!("{begin}:v:session:{session}"),
-            Group::Sessions(user) => format!("{begin}:v:sessions:{user}"),
-            Group::User(user) => format!("{begin}:v:user:{user}"),
-            Group::Room(room) => format!("{begin}:v:room:{room}"),
-            Group::Rooms => format!("{begin}:v:rooms"),
-            Group::Joined(user) => format!("{begin}:v:joined:{user}"),
-            Group::Names => format!("{begin}:v:names"),
+            Group::Session(session) => format!("session:{session}"),
+            Group::Sessions(user) => format!("sessions:{user}"),
+            Group::User(user) => format!("user:{user}"),
+            Group::Room(room) => format!("room:{room}"),
+            Group::Rooms => "rooms".to_owned(),
+            Group::Joined(user) => format!("joined:{user}"),
+            Group::Names => "names".to_owned(),
         }
     }
 }

@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use crate::config;
 use crate::ops::Metrics;
+use crate::redis::Commands;
 use crate::store::Store;
 
 pub use self::redis::SharedCache;
@@ -55,4 +56,20 @@ pub fn of_lone_node(
     let warming = store.clone();
     tokio::spawn(async move { warming.warm().await });
     store
+}
+
+/// The store of a node of a cluster, behind a cache that it shares with the others. What the bus says
+/// goes to [`Cache::heard`] of [`CachedStore::cache`], before the shard gets it; [`CachedStore::warm`]
+/// is worth its while after the first [`crate::bus::Event::Back`]. Must be called within a runtime.
+pub fn of_cluster_node(
+    store: Arc<dyn Store>,
+    commands: Arc<Commands>,
+    prefix: &str,
+    settings: &config::Cache,
+    metrics: &Arc<Metrics>,
+) -> Arc<CachedStore> {
+    let (epoch, settings) = (store.epoch(), settings.clone());
+    let shared = SharedCache::start(commands, prefix, epoch, settings.clone(), metrics.clone());
+    let cache = Cache::shared(shared, settings, metrics.clone());
+    Arc::new(CachedStore::new(store, Arc::new(cache)))
 }

@@ -11,8 +11,8 @@
 //!
 //! **Sessions** decide who gets in, so owing is not enough. Their versions live for a lease of two
 //! seconds and are never prolonged: an entry lets somebody in only within the lease after the
-//! database knew the session; afterwards the database is asked and the entry renewed. Who ends a
-//! session deletes the version before it is acknowledged; where Redis does not confirm that, they
+//! database knew the session; afterwards the database is asked and the entry renewed. Many short
+//! visits (`parlor send` in a loop) cost one query every two seconds so. Who ends a session deletes the version before it is acknowledged; where Redis does not confirm that, they
 //! wait until every lease is over. So an ended session that was acknowledged never comes back,
 //! whatever becomes of Redis. For the same reason no node of a cluster keeps sessions in its own
 //! memory; a lone node does, since every change passes through it. Password hashes never go to Redis.
@@ -37,6 +37,7 @@ use crate::guard::breaker::Breaker;
 use crate::ops::Metrics;
 use crate::redis::{CommandError, Commands};
 use owed::Owed;
+pub(super) use session::Looked;
 
 /// Longest that a read or a commit waits for Redis here: several times what Redis takes, and less
 /// than anybody notices.

@@ -1,4 +1,7 @@
 //! Sessions in Redis: bound to two versions, each under a lease. Why: see the module above.
+//!
+//! An entry outlives its lease. It then tells whose session the token opens, so that a new lease can
+//! be taken before the database is asked, and one query is enough.
 
 use parlor_protocol::{SessionId, UserId};
 use redis::Script;
@@ -8,16 +11,23 @@ use super::{SharedCache, word};
 use crate::cache::key::{Group, Key, Kind};
 use crate::store::{SessionFound, SessionRow, TokenHash, UserRow};
 
-/// Gives the versions of both groups, new ones under a lease where there are none.
-const LEASE: &str = r"
-local out = {}
-for i = 1, 2 do
-  local version = redis.call('GET', KEYS[i])
+/// Gives the entry and the versions of the session and the person that it names, new ones under a
+/// lease where there are none. An entry begins with the ends of the names of both versions.
+const LOOK: &str = r"
+local entry = redis.call('GET', KEYS[1])
+if not entry then
+  return {}
+end
+local out = { entry }
+local one, two = string.match(entry, '^([^ ]+) ([^ ]+) ')
+for i, name in ipairs({ one, two }) do
+  name = ARGV[1] .. name
+  local version = redis.call('GET', name)
   if not version then
-    version = ARGV[1] .. '.' .. i
-    redis.call('SET', KEYS[i], version, 'PX', ARGV[2])
+    version = ARGV[2] .. '.' .. i
+    redis.call('SET', name, version, 'PX', ARGV[3])
   end
-  out[i] = version
+  out[i + 1] = version
 end
 return out
 ";
@@ -32,102 +42,122 @@ return 0
 
 #[derive(Debug)]
 pub(super) struct Scripts {
-    lease: Script,
+    look: Script,
     store: Script,
 }
 
 impl Default for Scripts {
     fn default() -> Self {
         Self {
-            lease: Script::new(LEASE),
+            look: Script::new(LOOK),
             store: Script::new(STORE),
         }
     }
 }
 
-/// Versions under which a session may be left here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cache) struct Lease(String, String);
+/// What Redis says of a token.
+#[derive(Debug)]
+pub(in crate::cache) enum Looked {
+    /// Nothing, or Redis is away.
+    Nothing,
+    /// The database is to be asked; what it says may be left here under the lease.
+    Lapsed(Lease),
+    /// The database knew it no longer than a lease ago. The password hash is empty.
+    Good(SessionFound),
+}
+
+/// Taken before the database is asked: what a look at a session is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cache) struct Lease {
+    session: SessionId,
+    user: UserId,
+    versions: [String; 2],
+}
 
 impl SharedCache {
-    /// The session of a token, if the database knew it no longer than a lease ago. Its password hash
-    /// is empty.
-    pub(in crate::cache) async fn session(&self, hash: &TokenHash) -> Option<SessionFound> {
-        let redis = &*self.redis;
-        if redis.settings.session_lease_s == 0 {
-            return None;
-        }
-        let name = redis.names.entry(&Key::Session(*hash));
-        let names = &redis.names;
-        let owed = &redis.owed;
-        let ask = |mut connection| async move {
-            let entry: Option<Vec<u8>> = redis::cmd("GET")
-                .arg(name)
-                .query_async(&mut connection)
-                .await?;
-            // What cannot be read is of another program, and none for this one.
-            let entry = entry.and_then(|it| serde_json::from_slice::<Entry>(&it).ok());
-            let Some(entry) = entry else { return Ok(None) };
-            let [of_session, of_user] = groups(entry.session(), entry.owner());
-            let versions = [names.version(of_session), names.version(of_user)];
-            if versions.iter().any(|it| owed.has(it)) {
-                return Ok(None);
-            }
-            let now: (Option<String>, Option<String>) = redis::cmd("MGET")
-                .arg(&versions)
-                .query_async(&mut connection)
-                .await?;
-            let Lease(one, other) = &entry.lease;
-            let good = now == (Some(one.clone()), Some(other.clone()));
-            Ok(good.then_some(entry))
-        };
-        let entry = redis.ask(ask).await??;
-        Some(entry.into())
+    pub(in crate::cache) async fn session(&self, hash: &TokenHash) -> Looked {
+        self.look(hash).await.unwrap_or(Looked::Nothing)
     }
 
-    /// Taken before the database is asked; what it says then may be left here under the lease.
-    pub(in crate::cache) async fn lease(&self, session: SessionId, user: UserId) -> Option<Lease> {
+    async fn look(&self, hash: &TokenHash) -> Option<Looked> {
         let redis = &*self.redis;
         let lease_ms = u64::from(redis.settings.session_lease_s) * 1_000;
         if lease_ms == 0 {
             return None;
         }
-        let mut ask = redis.session.lease.prepare_invoke();
-        for group in groups(session, user) {
-            let version = redis.names.version(group);
-            if redis.owed.has(&version) {
-                return None;
-            }
-            ask.key(version);
-        }
-        ask.arg(word()?).arg(lease_ms);
-        let (one, other) = redis
+        let mut ask = redis.session.look.prepare_invoke();
+        ask.key(redis.names.entry(&Key::Session(*hash)))
+            .arg(redis.names.versions())
+            .arg(word()?)
+            .arg(lease_ms);
+        let found: Vec<Vec<u8>> = redis
             .ask(|mut connection| async move { ask.invoke_async(&mut connection).await })
             .await?;
-        Some(Lease(one, other))
+        let [entry, one, two] = <[Vec<u8>; 3]>::try_from(found).ok()?;
+        let versions = [String::from_utf8(one).ok()?, String::from_utf8(two).ok()?];
+        // What cannot be read is of another program, and nothing to this one.
+        let json = entry.splitn(3, |byte| *byte == b' ').nth(2)?;
+        let entry: Entry = serde_json::from_slice(json).ok()?;
+        let lease = Lease {
+            session: SessionId(entry.id),
+            user: UserId(entry.user),
+            versions,
+        };
+        let names = lease.groups().map(|group| redis.names.version(group));
+        if names.iter().any(|name| redis.owed.has(name)) {
+            return None;
+        }
+        Some(match entry.versions.as_ref() == Some(&lease.versions) {
+            true => Looked::Good(entry.into()),
+            false => Looked::Lapsed(lease),
+        })
     }
 
+    /// Leaves what the database says of a token for all nodes: under the lease, if it was for this
+    /// session; else only whose it is.
     pub(in crate::cache) async fn store_session(
         &self,
         hash: &TokenHash,
         found: &SessionFound,
-        lease: Lease,
+        lease: Option<Lease>,
     ) {
         let redis = &*self.redis;
-        let Lease(one, other) = &lease;
-        let mut ask = redis.session.store.prepare_invoke();
-        for group in groups(found.session.id, found.user.id) {
-            ask.key(redis.names.version(group));
+        if redis.settings.session_lease_s == 0 {
+            return;
         }
-        ask.key(redis.names.entry(&Key::Session(*hash)));
-        ask.arg(one).arg(other);
-        let Ok(bytes) = serde_json::to_vec(&Entry::new(found, lease.clone())) else {
+        let (session, user) = (found.session.id, found.user.id);
+        let lease = lease.filter(|it| (it.session, it.user) == (session, user));
+        let versions = lease.as_ref().map(|lease| lease.versions.clone());
+        let Ok(json) = serde_json::to_string(&Entry::new(found, versions)) else {
             return;
         };
-        ask.arg(bytes).arg(Kind::Sessions.life_ms(&redis.settings));
+        let [one, two] = groups(session, user).map(|group| redis.names.version_end(group));
+        let bytes = format!("{one} {two} {json}");
+        let name = redis.names.entry(&Key::Session(*hash));
+        let life_ms = Kind::Sessions.life_ms(&redis.settings);
+        let Some(lease) = lease else {
+            let mut set = redis::cmd("SET");
+            set.arg(name).arg(bytes).arg("PX").arg(life_ms);
+            redis
+                .ask(|mut connection| async move { set.query_async::<()>(&mut connection).await })
+                .await;
+            return;
+        };
+        let mut ask = redis.session.store.prepare_invoke();
+        for group in lease.groups() {
+            ask.key(redis.names.version(group));
+        }
+        let [one, two] = lease.versions;
+        ask.key(name).arg(one).arg(two).arg(bytes).arg(life_ms);
         redis
             .ask(|mut connection| async move { ask.invoke_async::<i64>(&mut connection).await })
             .await;
+    }
+}
+
+impl Lease {
+    fn groups(&self) -> [Group; 2] {
+        groups(self.session, self.user)
     }
 }
 
@@ -138,7 +168,8 @@ fn groups(session: SessionId, user: UserId) -> [Group; 2] {
 /// As it stands in Redis. No token, no password hash.
 #[derive(Serialize, Deserialize)]
 struct Entry {
-    lease: Lease,
+    /// Under which it is good; `None`: it only tells whose the session is.
+    versions: Option<[String; 2]>,
     id: [u8; 16],
     user: [u8; 16],
     device: String,
@@ -156,10 +187,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(found: &SessionFound, lease: Lease) -> Self {
+    fn new(found: &SessionFound, versions: Option<[String; 2]>) -> Self {
         let (session, user) = (found.session.clone(), found.user.clone());
         Self {
-            lease,
+            versions,
             id: session.id.0,
             user: user.id.0,
             device: session.device,
@@ -176,19 +207,11 @@ impl Entry {
             user_made_at_ms: user.made_at_ms,
         }
     }
-
-    fn session(&self) -> SessionId {
-        SessionId(self.id)
-    }
-
-    fn owner(&self) -> UserId {
-        UserId(self.user)
-    }
 }
 
 impl From<Entry> for SessionFound {
     fn from(entry: Entry) -> Self {
-        let (session, user) = (entry.session(), entry.owner());
+        let (session, user) = (SessionId(entry.id), UserId(entry.user));
         Self {
             session: SessionRow {
                 id: session,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::CachedStore;
 use crate::cache::key::{Group, Key, Kind};
 use crate::cache::layers::{Load, Loaded};
-use crate::cache::redis::SharedCache;
+use crate::cache::redis::{Looked, SharedCache};
 use crate::cache::value::{NewestPage, Value};
 use crate::store::{Result, SessionFound, TokenHash};
 
@@ -228,26 +228,19 @@ impl CachedStore {
         hash: &TokenHash,
     ) -> Result<Option<SessionFound>> {
         let began = Instant::now();
-        if let Some(found) = shared.session(hash).await {
-            self.cache.shared_hit(Kind::Sessions, began);
-            return Ok(Some(found));
-        }
+        let lease = match shared.session(hash).await {
+            Looked::Good(found) => {
+                self.cache.shared_hit(Kind::Sessions, began);
+                return Ok(Some(found));
+            }
+            Looked::Lapsed(lease) => Some(lease),
+            Looked::Nothing => None,
+        };
         let found = self.inner.session_by_token(hash).await?;
         self.cache.missed(Kind::Sessions, 1);
-        let first = match found {
-            Some(first) if !first.by_next => first,
-            // The first use of a new token voids the old one: nothing to keep.
-            found => return Ok(found),
-        };
-        // Whose it is was not known before: the look that counts is the one under the lease.
-        let Some(lease) = shared.lease(first.session.id, first.user.id).await else {
-            return Ok(Some(first));
-        };
-        let found = self.inner.session_by_token(hash).await?;
-        if let Some(found) = &found {
-            if !found.by_next && found.session.id == first.session.id {
-                shared.store_session(hash, found, lease).await;
-            }
+        // The first use of a new token voids the old one: nothing to keep.
+        if let Some(found) = found.as_ref().filter(|it| !it.by_next) {
+            shared.store_session(hash, found, lease).await;
         }
         Ok(found)
     }
