@@ -33,7 +33,12 @@ async fn take(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) -> Res
     let frame = whole(bytes)?;
     match frame.header.kind {
         Kind::NODE_BATCH => {
-            let room = room(frame.open()?);
+            let batch = frame.open()?;
+            // First the cache: whoever opens the room then reads what the shard has.
+            if let Some(cached) = peers.cached() {
+                cached.cache().heard_batch(&batch);
+            }
+            let room = room(batch);
             peers.heard_of(room.head.room);
             core.store.noted(room.head.room, room.head.rev);
             let committed = Committed {
@@ -51,13 +56,17 @@ async fn take(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) -> Res
                 .await;
         }
         Kind::SESSIONS_ENDED => {
+            let ended = frame.open()?;
+            if let Some(cached) = peers.cached() {
+                cached.cache().heard_sessions(&ended);
+            }
             let SessionsEnded {
                 user,
                 sessions,
                 but,
                 code,
                 ext: _,
-            } = frame.open()?;
+            } = ended;
             let named = (!sessions.is_empty()).then_some(sessions);
             core.sessions_ended_elsewhere(user, named, but, Code(code))
                 .await;

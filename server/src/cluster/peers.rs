@@ -13,13 +13,15 @@ use parlor_protocol::{Code, Extensions, RoomId, SessionId, UserId, frame};
 use tokio::sync::Notify;
 
 use crate::bus::{Bus, Pace, Sweep};
+use crate::cache::CachedStore;
 use crate::shard::RoomCommitted;
 use crate::store::{ReaderChange, UserAppended};
 
 /// The other nodes, as this one reaches them.
-#[derive(Debug)]
 pub struct Peers {
     bus: Arc<dyn Bus>,
+    /// What is kept of the database here, and hears of changes elsewhere.
+    cached: Option<Arc<CachedStore>>,
     sweep: Mutex<Sweep>,
     /// Start of the clock that the sweep counts by.
     began: Instant,
@@ -30,9 +32,10 @@ pub struct Peers {
 }
 
 impl Peers {
-    pub fn new(bus: Arc<dyn Bus>) -> Self {
+    pub fn new(bus: Arc<dyn Bus>, cached: Option<Arc<CachedStore>>) -> Self {
         Self {
             bus,
+            cached,
             sweep: Mutex::new(Sweep::new(Pace::default(), 0)),
             began: Instant::now(),
             sooner: Notify::new(),
@@ -47,6 +50,10 @@ impl Peers {
 
     pub fn bus(&self) -> &Arc<dyn Bus> {
         &self.bus
+    }
+
+    pub(super) fn cached(&self) -> Option<&Arc<CachedStore>> {
+        self.cached.as_ref()
     }
 
     pub(super) fn sweep(&self) -> MutexGuard<'_, Sweep> {

@@ -37,10 +37,19 @@ async fn listen(core: &Core, peers: &Peers, mut events: Events) {
     while let Some(event) = events.next().await {
         match event {
             Event::Frame { bytes, node, .. } => hear(core, peers, node, bytes).await,
-            Event::Away => note(peers, Event::Away),
-            other => {
-                note(peers, other);
-                core.shard.send(ToShard::AskNodes).await;
+            said => {
+                if let Some(cached) = peers.cached() {
+                    cached.cache().heard(&said);
+                    if said == Event::Back {
+                        let cached = cached.clone();
+                        tokio::spawn(async move { cached.warm().await });
+                    }
+                }
+                let away = said == Event::Away;
+                note(peers, said);
+                if !away {
+                    core.shard.send(ToShard::AskNodes).await;
+                }
             }
         }
     }

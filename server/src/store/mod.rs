@@ -24,7 +24,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SendKey, SessionId, UserId};
 pub use row::*;
 
 /// Why the store did not answer. None of these says anything about what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the disk of the database is full")]
     Full,
@@ -162,6 +162,8 @@ pub struct Access {
     pub role: Role,
     /// First seq that the person may see.
     pub visible_from: u64,
+    /// Where the room stands.
+    pub rev: u64,
 }
 
 /// Connections to the database.
