@@ -121,7 +121,11 @@ const LOADS: &[Load] = &[
         "the same with 40 ms added to a round trip",
     ),
     load("mix-read", "mix-read", "many who read beside few who write"),
-    load("mix-write", "mix-write", "many who write beside few who read"),
+    load(
+        "mix-write",
+        "mix-write",
+        "many who write beside few who read",
+    ),
     load("mix", "mix", "as many of both as people are"),
     // What PostgreSQL and Redis cost, before what a second node costs.
     load(
@@ -289,7 +293,11 @@ fn of_load(load: &Load) -> Vec<Step> {
         work: Work::Bench(bench),
     };
     let plain = Bench {
-        seeds: if KILLING.contains(&load.name) { KILLS } else { 1 },
+        seeds: if KILLING.contains(&load.name) {
+            KILLS
+        } else {
+            1
+        },
         ..bench(load.arguments, load.targets)
     };
     let mut steps = vec![step("", plain)];
