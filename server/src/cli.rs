@@ -3,6 +3,7 @@
 mod backup;
 mod doctor;
 mod flags;
+mod init;
 mod invite;
 mod key;
 mod load;
@@ -52,6 +53,8 @@ struct Arguments {
 enum Command {
     /// Run the server until it is told to stop (SIGTERM, Ctrl-C)
     Serve,
+    /// Make the file by which nodes join a cluster on PostgreSQL and Redis
+    Init(init::Init),
     /// Check this machine and the data folder, and say what to do
     Doctor(doctor::Doctor),
     /// Accounts: add, list, disable, promote …
@@ -130,6 +133,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.command {
         Command::Serve => serve::run(loaded()?),
+        Command::Init(init) => init.run(),
         Command::Doctor(doctor) => doctor.run(&loaded()?),
         Command::User(user) => user.run(&loaded()?),
         Command::Invite(invite) => invite.run(&loaded()?),

@@ -30,6 +30,10 @@ section! {
         server: Server = Server::default();
         /// The folder that holds everything durable.
         data: Data = Data::default();
+        /// The cluster that this node belongs to; without one it is alone, on SQLite.
+        cluster: Cluster = Cluster::default();
+        /// Connections to a cluster's PostgreSQL.
+        database: Database = Database::default();
         /// Where links come in.
         listen: Listen = Listen::default();
         /// The operator's HTTP: health and metrics.
@@ -65,6 +69,30 @@ section! {
     Data {
         /// Folder of the database, keys and the administrator's socket; made if absent, readable by its owner only.
         folder: PathBuf = crate::data::default_folder();
+    }
+    with {}
+}
+
+section! {
+    Cluster {
+        /// The cluster's one file, made by `parlor-server init`: where its PostgreSQL and Redis are, its keys and its secret. Empty: a node alone, on SQLite.
+        file: Option<PathBuf> = None;
+        /// Parts that rooms and people are spread over on the bus; the same on all nodes.
+        bus_channels: u32 = 64, "channels", 1..=1024;
+    }
+    with {}
+}
+
+section! {
+    Database {
+        /// Connections of this node, all pools together: those of all nodes must fit PostgreSQL's max_connections.
+        connections: u32 = 30, "connections", 3..=1000;
+        /// Longest wait for a connection.
+        acquire_s: u32 = 5, "s", 1..=300;
+        /// When an unused connection is closed.
+        idle_s: u32 = 30, "s", 1..=3600;
+        /// Longest that the database may work on one statement.
+        statement_s: u32 = 30, "s", 1..=3600;
     }
     with {}
 }

@@ -20,7 +20,7 @@ use crate::net;
 use crate::ops::Metrics;
 
 pub use authority::Reloader;
-pub use own::rotate;
+pub use own::{OwnKeys, rotate};
 use tls::Resolver;
 
 /// Why a key or a certificate cannot be used.
@@ -58,12 +58,23 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From the certificate in the settings, else from the keys in the data folder, which are made
-    /// if they are not there.
-    pub fn load(certificate: &Certificate, paths: &Paths) -> Result<Self, KeyError> {
+    /// From the certificate in the settings, else from the cluster's keys, else from those in the
+    /// data folder, which are made if they are not there.
+    pub fn load(
+        certificate: &Certificate,
+        paths: &Paths,
+        shared: Option<&OwnKeys>,
+    ) -> Result<Self, KeyError> {
+        let own = || match shared {
+            Some(keys) => Ok(keys.clone()),
+            None => OwnKeys::load(paths),
+        };
         let (shown, pins): (CertifiedKey, Vec<Pin>) = match authority::files(certificate) {
             Some((file, key)) => (authority::load(file, key)?, Vec::new()),
-            None => own::load(paths)?,
+            None => {
+                let own: OwnKeys = own()?;
+                (own.certify()?, own.pins().to_vec())
+            }
         };
         Ok(Self {
             resolver: Arc::new(Resolver::new(shown)),

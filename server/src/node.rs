@@ -12,6 +12,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::bus::Events;
+use crate::cluster::{Peers, watch};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
@@ -34,6 +36,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 pub struct Parts {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
+    /// The other nodes, and what they say; `None`: a node alone.
+    pub peers: Option<(Arc<Peers>, Events)>,
     pub metrics: Arc<Metrics>,
     /// The UDP socket, bound before anything is printed, so that a port in use is an early error.
     pub bound: Bound,
@@ -58,6 +62,7 @@ impl Node {
         let Parts {
             config,
             store,
+            peers,
             metrics,
             bound,
             tls,
@@ -68,8 +73,14 @@ impl Node {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (seen, seen_inbox) = mpsc::channel(SEEN_WAITING);
         let shard = ShardHandle::new(mailbox);
+        let (peers, events) = peers.unzip();
         let core = Arc::new(Core {
-            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
+            committer: Committer::start(
+                store.clone(),
+                shard.clone(),
+                peers.clone(),
+                metrics.clone(),
+            ),
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
@@ -77,6 +88,7 @@ impl Node {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
+            peers: peers.clone(),
             shard,
             store: store.clone(),
             metrics,
@@ -91,6 +103,9 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(note_seen(store.clone(), seen_inbox));
         tasks.spawn(prune(store));
+        if let Some((peers, events)) = peers.zip(events) {
+            tasks.spawn(watch(core.clone(), peers, events));
+        }
         Ok(Self {
             core,
             shard,

@@ -7,23 +7,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parlor_protocol::Epoch;
 use parlor_protocol::link::{JoinLink, Pin};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
+use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
+use crate::cluster::{ClusterFile, ClusterFileError, Peers};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
-use crate::handler::invite::code_hash;
+use crate::database::{self, OpenError};
+use crate::handler::invite::{code_hash, new_code};
 use crate::key::{self, Identity, KeyError, Reloader};
 use crate::net::{self, EndpointError};
 use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
 use crate::ops::http::{self, HttpError, Operator, Probe};
 use crate::ops::{MeasuredStore, Metrics};
+use crate::redis::DialError;
 use crate::shard::Core;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// Life of the owner link, hours: long enough to be found in yesterday's log.
 const OWNER_LINK_HOURS: u32 = 7 * 24;
@@ -43,8 +47,12 @@ pub enum StartError {
     Http(#[from] HttpError),
     #[error(transparent)]
     Socket(#[from] SocketError),
-    #[error("cannot open the database {}: {error}", path.display())]
-    Store { path: PathBuf, error: StoreError },
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterFileError),
+    #[error(transparent)]
+    Redis(#[from] DialError),
     #[error("cannot make the owner link: {0}")]
     OwnerLink(String),
 }
@@ -78,12 +86,12 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     };
     let admin_socket = paths.admin_socket();
     let socket = admin::bind(&admin_socket)?;
-    let identity = Identity::load(&config.certificate, &paths)?;
+    let cluster = database::cluster(&config)?;
+    let shared = cluster.as_ref().map(|cluster| &cluster.keys);
+    let identity = Identity::load(&config.certificate, &paths, shared)?;
     let keys = key::node_keys(&paths)?;
-    let path = paths.database();
-    let opened = SqliteStore::open(&path).await;
-    let opened = opened.map_err(|error| StartError::Store { path, error })?;
     let metrics = Arc::new(Metrics::default());
+    let opened = database::open(&config, &paths, cluster.as_ref()).await?;
     let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
 
     let reach = reach(&config, bound.address);
@@ -95,11 +103,16 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
         pin: identity.pins().first().copied(),
         invite_hours: config.invite.life_days * 24,
     };
-    let owner_link = owner_link(&desk, &data).await?;
+    let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
+    let peers = match &cluster {
+        Some(cluster) => Some(join(&config, cluster, store.epoch()).await?),
+        None => None,
+    };
     let node = Node::start(Parts {
         config: config.clone(),
         store,
+        peers,
         metrics: metrics.clone(),
         bound,
         tls: identity.server_config()?,
@@ -193,6 +206,34 @@ impl Server {
     }
 }
 
+/// Joins the cluster's other nodes. A Redis that is merely away does not keep a node from starting:
+/// nodes find each other's messages through the database until it is back.
+async fn join(
+    config: &Config,
+    cluster: &ClusterFile,
+    epoch: Epoch,
+) -> Result<(Arc<Peers>, Events), StartError> {
+    match cluster.redis.check().await {
+        Ok(()) => {}
+        Err(error @ (DialError::Unreachable { .. } | DialError::Silent { .. })) => {
+            tracing::warn!(%error, "Redis is away: messages of other nodes come through the database until it is back");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut number = [0; 8];
+    getrandom::fill(&mut number).map_err(|error| KeyError::Generate(error.to_string()))?;
+    let channels = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
+    let (bus, events) = RedisBus::start(bus::Settings {
+        address: cluster.redis.clone(),
+        prefix: cluster.prefix.clone(),
+        channels: Channels::new(channels, channels),
+        key: BusKey::derive(cluster.secret.bytes()),
+        node: NodeNumber(u64::from_be_bytes(number)),
+        epoch,
+    });
+    Ok((Arc::new(Peers::new(Arc::new(bus))), events))
+}
+
 /// Ends when the server stops.
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, and the server with it.
@@ -221,8 +262,12 @@ impl Probe for Ready {
 }
 
 /// The owner link of an installation without accounts: the one that earlier starts printed while it
-/// lives, so that there is never more than one.
-async fn owner_link(desk: &Desk, data: &DataFolder) -> Result<Option<JoinLink>, StartError> {
+/// lives, so that there is never more than one. All nodes of a cluster print the same.
+async fn owner_link(
+    desk: &Desk,
+    data: &DataFolder,
+    cluster: Option<&ClusterFile>,
+) -> Result<Option<JoinLink>, StartError> {
     let path = data.paths().owner_code();
     let failed = |error: &dyn std::fmt::Display| StartError::OwnerLink(error.to_string());
     if !desk
@@ -236,17 +281,36 @@ async fn owner_link(desk: &Desk, data: &DataFolder) -> Result<Option<JoinLink>, 
             _ => Ok(None),
         };
     }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = match cluster {
+        Some(cluster) => cluster.owner_code(desk.store.epoch()),
+        None => fs::read_to_string(&path).unwrap_or_default(),
+    };
     let kept = kept.trim();
     let soon = crate::shard::now_ms() + OWNER_LINK_LEFT_MS;
     let known = desk.store.invite(&code_hash(kept), None, soon).await;
     if !kept.is_empty() && known.map_err(|error| failed(&error))?.is_some() {
         return Ok(Some(desk.link(kept.to_owned())));
     }
+    let code = match cluster {
+        Some(_) => kept.to_owned(),
+        None => new_code().map_err(|error| failed(&error))?,
+    };
     let made = desk
-        .make_invite(1, OWNER_LINK_HOURS, Vec::new(), true)
+        .make_invite_of(code.clone(), 1, OWNER_LINK_HOURS, Vec::new(), true)
         .await;
-    let (code, _) = made.map_err(|error| failed(&error))?;
-    write_private(&path, code.as_bytes()).map_err(|error| failed(&error))?;
+    match (made, cluster) {
+        (Ok(_), _) => {}
+        // Another node made it at the same time.
+        (Err(error), Some(_)) => {
+            let known = desk.store.invite(&code_hash(&code), None, soon).await;
+            if known.map_err(|error| failed(&error))?.is_none() {
+                return Err(failed(&error));
+            }
+        }
+        (Err(error), None) => return Err(failed(&error)),
+    }
+    if cluster.is_none() {
+        write_private(&path, code.as_bytes()).map_err(|error| failed(&error))?;
+    }
     Ok(Some(desk.link(code)))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use parlor_client_core::net::{CloseReason, Connected, Link, LinkEvent, RequestError};
+use parlor_protocol::account::{ListSessions, Session, Sessions};
 use parlor_protocol::frame::Frame;
 use parlor_protocol::hello::{Entered, GoAway, Welcome};
 use parlor_protocol::message::{Message, Page, Place, Posted};
@@ -114,6 +115,12 @@ impl Device {
 
     pub async fn newest(&self, room: RoomId) -> Page {
         self.ask(&ask::page(room, Place::NEWEST, 0, 200)).await
+    }
+
+    /// The person's sessions.
+    pub async fn sessions(&self) -> Vec<Session> {
+        let listed: Sessions = self.ask(&ListSessions::default()).await;
+        listed.sessions
     }
 
     /// The person's whole list of rooms and markers.

@@ -17,6 +17,7 @@ pub mod hostile;
 #[cfg(target_os = "linux")]
 pub mod netns;
 pub mod nginx;
+pub mod nodes;
 pub mod process;
 pub mod server;
 pub mod skip;

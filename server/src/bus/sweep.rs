@@ -10,6 +10,8 @@ use parlor_protocol::RoomId;
 pub struct Pace {
     /// Heads in a second, whatever happens: what the database is asked for sweeping at most.
     pub heads_per_second: u32,
+    /// Time until the first look at a room: what was said of it just before is not heard again.
+    pub first_ms: u64,
     /// Time between two looks at a room in which something happens, ms.
     pub active_ms: u64,
     /// The same while the bus is away: what an active room's message waits then.
@@ -25,6 +27,7 @@ impl Default for Pace {
         Self {
             // Heads are read many at once by primary key: some tens of ms of database time.
             heads_per_second: 5_000,
+            first_ms: 30,
             active_ms: 1_000,
             // With the bus away a message of an active room arrives within 150 ms.
             active_away_ms: 100,
@@ -90,7 +93,7 @@ impl Sweep {
             is_active: true,
         };
         self.rooms.insert(room, new);
-        self.place(room, now_ms + self.active_period());
+        self.place(room, now_ms + self.pace.first_ms);
     }
 
     /// The room has no local reader any more.

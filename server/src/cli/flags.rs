@@ -21,6 +21,9 @@ pub(super) struct SettingsFlags {
     /// Folder of the database, keys and the administrator's socket
     #[arg(long, global = true, value_name = "FOLDER")]
     data: Option<String>,
+    /// The cluster's file, made by `parlor-server init` [default: none, a node alone on SQLite]
+    #[arg(long, global = true, value_name = "FILE")]
+    cluster: Option<String>,
     /// Port that clients connect to, UDP and TCP [default: 7443]
     #[arg(long, global = true, value_name = "PORT")]
     port: Option<String>,
@@ -62,6 +65,7 @@ impl SettingsFlags {
     fn flags(&self) -> Result<Vec<(String, String, String)>, Failure> {
         let named = [
             ("--data", "data.folder", &self.data),
+            ("--cluster", "cluster.file", &self.cluster),
             ("--port", "listen.port", &self.port),
             ("--listen", "listen.address", &self.listen),
             (

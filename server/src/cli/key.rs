@@ -1,8 +1,12 @@
 //! `key`: the installation's own keys.
 
+use std::path::Path;
+
 use clap::Subcommand;
+use parlor_protocol::link::Pin;
 
 use super::{Failure, say};
+use crate::cluster::ClusterFile;
 use crate::config::Loaded;
 use crate::data::DataFolder;
 use crate::key;
@@ -25,11 +29,27 @@ impl Key {
                 "a certificate by a CA is set; there is no key of the installation's own to rotate";
             return Err(Failure::Failed(text.to_owned()));
         }
+        if let Some(path) = &config.cluster.file {
+            return rotate_shared(path);
+        }
         let data = DataFolder::open(&config.data.folder).map_err(Failure::failed)?;
         let pins = key::rotate(data.paths()).map_err(Failure::failed)?;
-        for (state, pin) in ["in force", "next    "].iter().zip(pins) {
-            say(&format!("{state}  {pin}"))?;
-        }
-        Ok(())
+        say_pins(&pins)
     }
+}
+
+/// The cluster's keys stand in its file.
+fn rotate_shared(path: &Path) -> Result<(), Failure> {
+    let mut file = ClusterFile::read(path).map_err(Failure::failed)?;
+    file.rotate().map_err(Failure::failed)?;
+    file.write(path, false).map_err(Failure::failed)?;
+    say_pins(&file.keys.pins())?;
+    say("copy the file to every node, and start them again one after another")
+}
+
+fn say_pins(pins: &[Pin]) -> Result<(), Failure> {
+    for (state, pin) in ["in force", "next    "].iter().zip(pins) {
+        say(&format!("{state}  {pin}"))?;
+    }
+    Ok(())
 }

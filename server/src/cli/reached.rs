@@ -7,10 +7,10 @@ use super::Failure;
 use crate::address::reach;
 use crate::config::{Config, Loaded};
 use crate::data::{DataFolder, Paths};
+use crate::database;
 use crate::key::Identity;
 use crate::ops::admin::{Admin, Answer, Client, ClientError, Command, Desk, Still};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// Whoever does what the tool asks.
 pub(super) enum Reached {
@@ -38,16 +38,14 @@ impl Reached {
 
     async fn open(config: &Config) -> Result<Self, Failure> {
         let data = DataFolder::open(&config.data.folder).map_err(Failure::failed)?;
-        let path = data.paths().database();
-        let store = SqliteStore::open(&path).await.map_err(|error| {
-            Failure::Failed(format!(
-                "cannot open the database {}: {error}",
-                path.display()
-            ))
-        })?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let cluster = database::cluster(config).map_err(Failure::failed)?;
+        let store = database::open(config, data.paths(), cluster.as_ref())
+            .await
+            .map_err(Failure::failed)?;
+        let store: Arc<dyn Store> = Arc::from(store);
+        let shared = cluster.as_ref().map(|cluster| &cluster.keys);
         let identity =
-            Identity::load(&config.certificate, data.paths()).map_err(Failure::failed)?;
+            Identity::load(&config.certificate, data.paths(), shared).map_err(Failure::failed)?;
         let listening = SocketAddr::new(config.listen.address, config.listen.port);
         let desk = Desk {
             live: Arc::new(Still(store.clone())),

@@ -18,6 +18,11 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(self, loaded: &Loaded) -> Result<(), Failure> {
+        if loaded.config.cluster.file.is_some() {
+            let text = "a cluster is set, whose data lies in PostgreSQL: restore that with its own tools (pg_restore), \
+                        then start the nodes; clients load everything anew";
+            return Err(Failure::Failed(text.to_owned()));
+        }
         let folder = &loaded.config.data.folder;
         let data = DataFolder::create(folder).map_err(Failure::failed)?;
         let paths = data.paths();

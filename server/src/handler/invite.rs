@@ -11,7 +11,7 @@ use crate::shard::{Core, Who};
 use crate::store::{Change, CodeHash, InviteRow, NewInvite, RoomCommand};
 
 /// Random bytes of a code: 80 bits, 16 characters.
-const CODE_BYTES: usize = 10;
+pub const CODE_BYTES: usize = 10;
 /// Longest life of an invite made by a person, ms.
 const LIFE_MAX_MS: u64 = 365 * DAY_MS;
 const DAY_MS: u64 = 24 * 3600 * 1000;

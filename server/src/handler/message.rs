@@ -38,6 +38,9 @@ pub async fn mark(core: &Core, who: &Who, request: Mark) -> Answered<Done> {
         .await
         .map_err(failed)?;
     if let Some((appended, _)) = moved {
+        if let Some(peers) = &core.peers {
+            peers.user_appended(&appended);
+        }
         core.shard.send(ToShard::User(Box::new(appended))).await;
     }
     Ok(Done::default().into())

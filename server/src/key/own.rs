@@ -16,12 +16,68 @@ use crate::data::{Paths, sync_folder, write_private};
 /// The name in the certificate; clients look at the key, not at it.
 const NAME: &str = "parlor";
 
-/// The key in force with a fresh certificate, and the pins of it and of the next.
-pub(super) fn load(paths: &Paths) -> Result<(CertifiedKey, Vec<Pin>), KeyError> {
-    let current = read_or_make(paths.key())?;
-    let next = read_or_make(paths.next_key())?;
-    let pins = vec![pin(&current), pin(&next)];
-    Ok((certify(&current)?, pins))
+/// The key in force and the next. Never shown.
+#[derive(Clone)]
+pub struct OwnKeys {
+    current: String,
+    next: String,
+    pins: [Pin; 2],
+}
+
+impl OwnKeys {
+    /// From the data folder, made if they are not there.
+    pub(super) fn load(paths: &Paths) -> Result<Self, KeyError> {
+        let [current, next] = [read_or_make(paths.key())?, read_or_make(paths.next_key())?];
+        Ok(Self::new(&current, &next))
+    }
+
+    /// A new pair.
+    pub fn generate() -> Result<Self, KeyError> {
+        Ok(Self::new(&new_key()?, &new_key()?))
+    }
+
+    /// `Err`: what is wrong with them, without showing them.
+    pub fn from_pem(current: &str, next: &str) -> Result<Self, String> {
+        let read = |pem: &str| KeyPair::from_pem(pem).map_err(|error| error.to_string());
+        Ok(Self::new(&read(current)?, &read(next)?))
+    }
+
+    /// The next one in force, and a new next one.
+    pub fn rotated(&self) -> Result<Self, KeyError> {
+        let next = KeyPair::from_pem(&self.next).map_err(generate)?;
+        Ok(Self::new(&next, &new_key()?))
+    }
+
+    /// PEM of both.
+    pub fn pems(&self) -> [&str; 2] {
+        [&self.current, &self.next]
+    }
+
+    /// Pins of both, the one in force first.
+    pub fn pins(&self) -> [Pin; 2] {
+        self.pins
+    }
+
+    fn new(current: &KeyPair, next: &KeyPair) -> Self {
+        Self {
+            current: current.serialize_pem(),
+            next: next.serialize_pem(),
+            pins: [pin(current), pin(next)],
+        }
+    }
+
+    /// The key in force with a fresh certificate.
+    pub(super) fn certify(&self) -> Result<CertifiedKey, KeyError> {
+        certify(&KeyPair::from_pem(&self.current).map_err(generate)?)
+    }
+}
+
+impl std::fmt::Debug for OwnKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnKeys")
+            .field("pins", &self.pins)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Puts the next key in force and makes a new next one. Gives the new pins. A running server goes
@@ -51,12 +107,16 @@ fn read_or_make(path: PathBuf) -> Result<KeyPair, KeyError> {
 }
 
 fn make(path: &Path) -> Result<KeyPair, KeyError> {
-    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(generate)?;
+    let key = new_key()?;
     write_private(path, key.serialize_pem().as_bytes()).map_err(|error| KeyError::Unwritable {
         path: path.to_owned(),
         error,
     })?;
     Ok(key)
+}
+
+fn new_key() -> Result<KeyPair, KeyError> {
+    KeyPair::generate_for(&rcgen::PKCS_ED25519).map_err(generate)
 }
 
 fn pin(key: &KeyPair) -> Pin {

@@ -76,8 +76,8 @@ fn data() -> (tempfile::TempDir, DataFolder) {
 #[test]
 fn a_new_installation_makes_its_keys_and_keeps_them() {
     let (_folder, data) = data();
-    let first = Identity::load(&no_certificate(), data.paths()).unwrap();
-    let again = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let first = Identity::load(&no_certificate(), data.paths(), None).unwrap();
+    let again = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     assert_eq!(first.pins().len(), 2);
     assert_eq!(first.pins(), again.pins());
     for path in [data.paths().key(), data.paths().next_key()] {
@@ -92,7 +92,7 @@ fn a_new_installation_makes_its_keys_and_keeps_them() {
 fn the_pin_is_the_hash_of_the_key_in_the_certificate_shown() {
     use x509_parser::prelude::{FromDer, X509Certificate};
     let (_folder, data) = data();
-    let identity = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let identity = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     let der = shown(&identity);
     let (_, certificate) = X509Certificate::from_der(&der).unwrap();
     let digest: [u8; 32] = Sha256::digest(certificate.public_key().raw).into();
@@ -106,9 +106,9 @@ fn the_pin_is_the_hash_of_the_key_in_the_certificate_shown() {
 #[test]
 fn rotation_puts_the_next_key_in_force() {
     let (_folder, data) = data();
-    let before = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let before = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     let promised = rotate(data.paths()).unwrap();
-    let after = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let after = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     assert_eq!(after.pins(), promised);
     assert_eq!(after.pins()[0], before.pins()[1], "clients know it already");
     assert!(!before.pins().contains(&after.pins()[1]));
@@ -117,9 +117,9 @@ fn rotation_puts_the_next_key_in_force() {
 #[test]
 fn a_rotation_cut_off_midway_loses_no_pin() {
     let (_folder, data) = data();
-    let before = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let before = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     fs::rename(data.paths().next_key(), data.paths().key()).unwrap();
-    let after = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let after = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     assert_eq!(after.pins()[0], before.pins()[1]);
     assert_eq!(after.pins().len(), 2);
 }
@@ -128,7 +128,7 @@ fn a_rotation_cut_off_midway_loses_no_pin() {
 fn a_damaged_key_is_never_replaced() {
     let (_folder, data) = data();
     fs::write(data.paths().key(), "not a key").unwrap();
-    let error = Identity::load(&no_certificate(), data.paths())
+    let error = Identity::load(&no_certificate(), data.paths(), None)
         .unwrap_err()
         .to_string();
     assert!(
@@ -143,7 +143,7 @@ fn a_certificate_by_file_needs_no_pins() {
     let (_folder, data) = data();
     let pair = Pair::new();
     let der = pair.renew(2);
-    let identity = Identity::load(&pair.certificate, data.paths()).unwrap();
+    let identity = Identity::load(&pair.certificate, data.paths(), None).unwrap();
     assert!(identity.pins().is_empty());
     assert_eq!(shown(&identity), der);
     assert!(!data.paths().key().exists());
@@ -153,7 +153,7 @@ fn a_certificate_by_file_needs_no_pins() {
 fn bad_certificates_say_what_is_wrong_with_which_file() {
     let (_folder, data) = data();
     let load = |pair: &Pair| {
-        let outcome = Identity::load(&pair.certificate, data.paths());
+        let outcome = Identity::load(&pair.certificate, data.paths(), None);
         outcome.unwrap_err().to_string()
     };
     let pair = Pair::new();
@@ -188,7 +188,7 @@ fn a_renewed_certificate_is_taken_and_a_bad_one_is_not() {
     let (_folder, data) = data();
     let metrics = Arc::new(Metrics::default());
     let pair = Pair::new();
-    let identity = Identity::load(&pair.certificate, data.paths()).unwrap();
+    let identity = Identity::load(&pair.certificate, data.paths(), None).unwrap();
     let mut reloader = identity.reloader(metrics.clone()).unwrap();
     assert!(reloader.look().is_none());
 
@@ -230,7 +230,7 @@ fn the_nodes_keys_outlive_the_process_and_damage_is_told() {
 #[test]
 fn tls_is_1_3_with_the_cheap_suite_first_and_no_early_data() {
     let (_folder, data) = data();
-    let identity = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let identity = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     let config = identity.server_config().unwrap();
     assert_eq!(config.alpn_protocols, [b"parlor/1".to_vec()]);
     assert_eq!(config.max_early_data_size, 0);
@@ -246,7 +246,7 @@ fn tls_is_1_3_with_the_cheap_suite_first_and_no_early_data() {
 #[test]
 fn a_client_that_pins_the_key_completes_a_handshake() {
     let (_folder, data) = data();
-    let identity = Identity::load(&no_certificate(), data.paths()).unwrap();
+    let identity = Identity::load(&no_certificate(), data.paths(), None).unwrap();
     let config = identity.server_config().unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(shown(&identity).into()).unwrap();

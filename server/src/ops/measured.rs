@@ -18,13 +18,13 @@ use crate::store::{
 };
 
 /// Passes everything on to a store, and notes how long each query took under the query's name.
-pub struct MeasuredStore<S> {
-    inner: S,
+pub struct MeasuredStore {
+    inner: Box<dyn Store>,
     metrics: Arc<Metrics>,
 }
 
-impl<S: Store> MeasuredStore<S> {
-    pub fn new(inner: S, metrics: Arc<Metrics>) -> Self {
+impl MeasuredStore {
+    pub fn new(inner: Box<dyn Store>, metrics: Arc<Metrics>) -> Self {
         Self { inner, metrics }
     }
 
@@ -39,7 +39,7 @@ impl<S: Store> MeasuredStore<S> {
 macro_rules! measured {
     ($(async fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)*) => {
         #[async_trait]
-        impl<S: Store> Store for MeasuredStore<S> {
+        impl Store for MeasuredStore {
             fn epoch(&self) -> Epoch {
                 self.inner.epoch()
             }
@@ -102,4 +102,7 @@ measured! {
     async fn mark(&self, user: UserId, room: RoomId, timeline: Timeline, seq: u64) -> Result<Option<(UserAppended, Marker)>>;
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()>;
     async fn text(&self, room: RoomId, timeline: Timeline, seq: u64, visible_from: u64) -> Result<Option<(LongText, Vec<u8>)>>;
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>>;
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
 }

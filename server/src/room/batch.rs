@@ -13,7 +13,11 @@ pub struct BatchFrames {
 
 impl BatchFrames {
     pub fn new(batch: &RoomBatch) -> Self {
-        let plain = frame::encode(0, batch);
+        Self::of(frame::encode(0, batch))
+    }
+
+    /// Of a ROOM_BATCH frame as another node encoded it.
+    pub fn of(plain: Bytes) -> Self {
         let zstd = frame::compress(&plain);
         Self { plain, zstd }
     }

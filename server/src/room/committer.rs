@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::BatchFrames;
+use crate::cluster::Peers;
 use crate::ops::Metrics;
 use crate::shard::{self, ReplyAddress, RoomCommitted, ShardHandle, ToShard};
 use crate::store::{Appended, Change, Committed, RoomAppended, RoomCommand, Store, StoreError};
@@ -58,12 +59,18 @@ pub struct Committer {
 
 impl Committer {
     /// Starts the committer on the current runtime; it ends when the last handle is gone.
-    pub fn start(store: Arc<dyn Store>, shard: ShardHandle, metrics: Arc<Metrics>) -> Self {
+    pub fn start(
+        store: Arc<dyn Store>,
+        shard: ShardHandle,
+        peers: Option<Arc<Peers>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let (queue, submissions) = mpsc::channel(QUEUE);
         tokio::spawn(
             Driver {
                 store,
                 shard,
+                peers,
                 metrics,
                 #[cfg(feature = "mutations")]
                 foresight: fault::Foresight::default(),
@@ -106,6 +113,8 @@ pub fn busy() -> Refusal {
 struct Driver {
     store: Arc<dyn Store>,
     shard: ShardHandle,
+    /// The other nodes.
+    peers: Option<Arc<Peers>>,
     metrics: Arc<Metrics>,
     #[cfg(feature = "mutations")]
     foresight: fault::Foresight,
@@ -171,6 +180,9 @@ impl Driver {
             }
         }
         committed.rooms = appended.rooms.into_iter().map(encode).collect();
+        if let Some(peers) = &self.peers {
+            peers.committed(&committed.rooms, &committed.users);
+        }
         self.shard
             .send(ToShard::Committed(Box::new(committed)))
             .await;

@@ -10,6 +10,7 @@ use parlor_protocol::{Code, Refusal, SessionId, UserId};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{ShardHandle, ToShard};
+use crate::cluster::Peers;
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::{Class, Rates, Who};
@@ -23,6 +24,8 @@ pub const REQUESTS_AT_ONCE: usize = 1_024;
 /// The core of a node: pools, committer and what handlers need.
 pub struct Core {
     pub store: Arc<dyn Store>,
+    /// The other nodes; `None`: this one is alone.
+    pub peers: Option<Arc<Peers>>,
     pub committer: Committer,
     pub shard: ShardHandle,
     pub config: Arc<Config>,
@@ -85,8 +88,23 @@ impl Core {
         }
     }
 
-    /// Ends the links of sessions that are ended in the database already.
+    /// Ends the links of sessions that are ended in the database already, on every node.
     pub async fn end_sessions(
+        &self,
+        user: UserId,
+        sessions: Option<Vec<SessionId>>,
+        but: Option<SessionId>,
+        code: Code,
+    ) {
+        if let Some(peers) = &self.peers {
+            peers.sessions_ended(user, sessions.as_deref(), but, code);
+        }
+        self.sessions_ended_elsewhere(user, sessions, but, code)
+            .await;
+    }
+
+    /// Ends links here of sessions that another node has ended.
+    pub async fn sessions_ended_elsewhere(
         &self,
         user: UserId,
         sessions: Option<Vec<SessionId>>,

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parlor_protocol::hello::{Enter, Entered, LogIn, Register, Token};
-use parlor_protocol::{Code, Extensions, Refusal, frame};
+use parlor_protocol::room::Head;
+use parlor_protocol::{Code, Extensions, Refusal, UserId, frame};
 
 use super::{Core, LinkRef, ToShard, Who};
 use crate::handler::account::{self, Granted};
 use crate::handler::failed;
+use crate::store;
 
 /// How the client means to enter, with the request's number.
 #[derive(Debug)]
@@ -59,11 +61,12 @@ async fn tell(
     // Before the list of rooms is read and endings are looked at, so that nothing is missed.
     core.shard.send(ToShard::Identified { link, who }).await;
     let rooms = match confirm(core, &granted, endings).await {
-        Ok(()) => core.store.heads(user).await.map_err(failed),
+        Ok(()) => rooms(core, user).await.map_err(failed),
         Err(refusal) => Err(refusal),
     };
     let message = match rooms {
-        Ok(rooms) => ToShard::Entered {
+        Ok((rev, rooms)) => ToShard::Entered {
+            rev,
             link,
             request,
             reply: entered(request, &granted),
@@ -72,6 +75,16 @@ async fn tell(
         Err(refusal) => refused(refusal),
     };
     core.shard.send(message).await;
+}
+
+/// The person's rooms, and before them, where other nodes may change them, the person's own rev.
+async fn rooms(core: &Core, user: UserId) -> store::Result<(u64, Vec<(Head, bool)>)> {
+    let reached = match &core.peers {
+        Some(_) => core.store.people_reached(&[user]).await?,
+        None => Vec::new(),
+    };
+    let rev = reached.first().map_or(0, |(_, rev)| *rev);
+    Ok((rev, core.store.heads(user).await?))
 }
 
 /// What ended from here on reaches the shard after the person did; what ended before is looked up.

@@ -46,10 +46,14 @@ impl State {
                 request,
                 reply,
                 rooms,
-            } => self.entered(link, request, reply, rooms, shard),
+                rev,
+            } => self.entered(link, request, reply, rooms, rev, shard),
             ToShard::NotEntered { link, reply } => self.not_entered(link, reply, shard),
             ToShard::Activate { wish, head, member } => drop(self.activate(wish, head, member)),
             ToShard::User(user) => self.user_appended(&user),
+            ToShard::UserElsewhere(user) => self.user_elsewhere(&user, shard),
+            ToShard::WhoIsHere(answer) => drop(answer.send(self.who_is_here())),
+            ToShard::Rooms { user, rev, rooms } => self.rooms_read(user, rev, rooms, shard),
             ToShard::EndSessions {
                 user,
                 sessions,
@@ -91,11 +95,12 @@ impl State {
         }
     }
 
-    fn user_appended(&mut self, appended: &UserAppended) {
+    pub(super) fn user_appended(&mut self, appended: &UserAppended) {
         let links = self.links_of(appended.user).to_vec();
         if links.is_empty() {
             return;
         }
+        self.follow_own(appended.user, appended.before, appended.rev);
         let UserAppended {
             user: _,
             before,
@@ -135,6 +140,7 @@ impl State {
         request: u32,
         reply: Bytes,
         rooms: Vec<(Head, bool)>,
+        rev: u64,
         shard: &Shard,
     ) {
         let Some(link) = self.link(at) else { return };
@@ -162,6 +168,7 @@ impl State {
             self.join(at.index, head, direct);
         }
         if let Some(user) = user {
+            self.begin_own(user, rev);
             self.presences.came(user, PresenceState::ONLINE);
             shard.core.set_online(user, true);
         }

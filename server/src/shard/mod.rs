@@ -3,6 +3,7 @@
 
 mod context;
 mod door;
+mod elsewhere;
 mod enter;
 mod flusher;
 mod gaps;
@@ -105,6 +106,8 @@ pub enum ToShard {
         request: u32,
         reply: Bytes,
         rooms: Vec<(Head, bool)>,
+        /// The person's own rev before the rooms were read; 0 on a node that is alone.
+        rev: u64,
     },
     /// The entry was refused.
     NotEntered { link: LinkRef, reply: Bytes },
@@ -117,6 +120,16 @@ pub enum ToShard {
     },
     /// Something of a person's own changed.
     User(Box<UserAppended>),
+    /// The same, by another node: rooms may come to the person, or go.
+    UserElsewhere(Box<UserAppended>),
+    /// Asks who has a link here.
+    WhoIsHere(oneshot::Sender<Vec<Here>>),
+    /// All rooms of a person as the database has them, since something of theirs was missed.
+    Rooms {
+        user: UserId,
+        rev: u64,
+        rooms: Vec<(Head, bool)>,
+    },
     /// These sessions ended: so do their links.
     EndSessions {
         user: UserId,
@@ -133,6 +146,15 @@ pub enum ToShard {
     Reached(Vec<Head>),
     /// Tells all links to go, waits for them within bounds, then answers.
     Drain { done: oneshot::Sender<()> },
+}
+
+/// A person with a link here.
+#[derive(Debug)]
+pub struct Here {
+    pub user: UserId,
+    /// How far their own entries were followed.
+    pub rev: u64,
+    pub sessions: Vec<SessionId>,
 }
 
 /// What one commit gives to the shard.

@@ -34,6 +34,11 @@ impl State {
         }
         let depth = if direct { Depth::Full } else { Depth::Light };
         let slot = self.hub.join(head, direct, index, depth);
+        if known.is_none()
+            && let Some(peers) = &self.peers
+        {
+            peers.room_came(head.room);
+        }
         link.rooms.push(Joined {
             slot,
             depth,
@@ -87,7 +92,11 @@ impl State {
     }
 
     pub(super) fn hub_leave(&mut self, joined: Joined, index: u32, user: Option<UserId>) {
+        let room = self.hub.get(joined.slot).map(|room| room.head.room);
         if self.hub.leave(joined.slot, index, joined.depth) {
+            if let Some((peers, room)) = self.peers.as_ref().zip(room) {
+                peers.room_went(room);
+            }
             self.presences.forget(joined.slot);
         } else if !joined.visitor {
             self.touch(joined.slot, user);

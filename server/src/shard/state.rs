@@ -14,11 +14,13 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use super::door::Door;
+use super::elsewhere::Own;
 use super::flusher::Flusher;
 use super::hub::Hub;
 use super::link::{Link, Writable};
 use super::presence::Presences;
 use super::{LinkRef, SharedCore};
+use crate::cluster::Peers;
 use crate::guard::bulk::Bulk;
 use crate::guard::rate::{self, Rates};
 use crate::net::{Connection, Gather};
@@ -45,6 +47,10 @@ pub(crate) struct State {
     pub(crate) rates: Rates,
     pub(super) gather: Gather,
     users: HashMap<UserId, Vec<u32>>,
+    /// How far the own entries of people here were followed.
+    pub(super) own: Own,
+    /// The other nodes, if there are any.
+    pub(super) peers: Option<Arc<Peers>>,
     /// Links by where they came from.
     addresses: HashMap<rate::Who, u32>,
     /// Links over TCP, by what their bulk transfers name them.
@@ -76,6 +82,8 @@ impl Shard {
             rates: Rates::new(core.config.limits.clone()),
             gather: Gather::default(),
             users: HashMap::new(),
+            own: Own::default(),
+            peers: core.peers.clone(),
             addresses: HashMap::new(),
             tokens: HashMap::new(),
             door: Door::new(
@@ -177,9 +185,7 @@ impl State {
                 links.is_empty()
             });
             if last {
-                self.users.remove(&user);
-                self.presences.went(user);
-                shard.core.set_online(user, false);
+                self.person_went(user, &shard.core);
             }
         }
         if link.entered {
@@ -198,7 +204,25 @@ impl State {
     }
 
     pub(super) fn identify(&mut self, at: LinkRef, user: UserId) {
-        self.users.entry(user).or_default().push(at.index);
+        let links = self.users.entry(user).or_default();
+        if links.is_empty()
+            && let Some(peers) = &self.peers
+        {
+            peers.person_came(user);
+        }
+        links.push(at.index);
+    }
+
+    /// The last link of a person has gone.
+    fn person_went(&mut self, user: UserId, core: &super::Core) {
+        if self.users.remove(&user).is_some()
+            && let Some(peers) = &self.peers
+        {
+            peers.person_went(user);
+        }
+        self.own.forget(user);
+        self.presences.went(user);
+        core.set_online(user, false);
     }
 
     /// The entry failed after all.
@@ -211,9 +235,7 @@ impl State {
             links.retain(|other| *other != at.index);
             // Their other link may have gone while this one was being decided.
             if links.is_empty() {
-                self.users.remove(&who.user);
-                self.presences.went(who.user);
-                core.set_online(who.user, false);
+                self.person_went(who.user, core);
             }
         }
     }

@@ -6,6 +6,7 @@
 mod own;
 mod people;
 pub mod plan;
+mod reached;
 mod reading;
 mod rooms;
 mod sending;
@@ -57,6 +58,7 @@ pub async fn run(factory: &impl Factory) {
     rooms::tell(factory).await;
     reading::tell(factory).await;
     own::tell(factory).await;
+    reached::tell(factory).await;
     people::tell(factory).await;
     for seed in 0..plan::SEEDS {
         plan::follow(factory, seed).await;

@@ -289,4 +289,12 @@ pub trait Store: Send + Sync + 'static {
         seq: u64,
         visible_from: u64,
     ) -> Result<Option<(LongText, Vec<u8>)>>;
+
+    // ---- what nodes compare what they hold with; at most some thousand at once
+    /// Where these rooms stand; those that are not there are left out.
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>>;
+    /// The own revs of these people; those that are not there are left out.
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
+    /// Which of these sessions have not ended.
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
 }

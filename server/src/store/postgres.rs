@@ -17,6 +17,7 @@ mod own;
 mod page;
 mod plan;
 mod prune;
+mod reached;
 mod rooms;
 mod sessions;
 mod settings;
@@ -354,6 +355,21 @@ impl Store for PostgresStore {
         visible_from: u64,
     ) -> Result<Option<(LongText, Vec<u8>)>> {
         self.read(|| texts::get(&self.shared.others, room, timeline, seq, visible_from))
+            .await
+    }
+
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>> {
+        self.read(|| reached::rooms(&self.shared.others, rooms))
+            .await
+    }
+
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
+        self.read(|| reached::people(&self.shared.others, users))
+            .await
+    }
+
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+        self.read(|| reached::sessions(&self.shared.others, sessions))
             .await
     }
 }

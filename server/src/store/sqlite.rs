@@ -16,6 +16,7 @@ mod own;
 mod page;
 mod plan;
 mod prune;
+mod reached;
 mod rooms;
 mod sessions;
 #[cfg(any(test, feature = "conformance"))]
@@ -325,6 +326,18 @@ impl Store for SqliteStore {
         visible_from: u64,
     ) -> Result<Option<(LongText, Vec<u8>)>> {
         within(texts::get(&self.readers, room, timeline, seq, visible_from)).await
+    }
+
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>> {
+        within(reached::rooms(&self.readers, rooms)).await
+    }
+
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
+        within(reached::people(&self.readers, users)).await
+    }
+
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+        within(reached::sessions(&self.readers, sessions)).await
     }
 }
 

@@ -9,6 +9,7 @@ mod lists;
 mod outages;
 mod outbox;
 mod reading;
+mod restores;
 mod sessions;
 mod talk;
 mod without_udp;

@@ -1,4 +1,4 @@
-//! Servers that are killed, restored from a backup, or gone.
+//! Servers that are killed, or gone.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use parlor_testkit::process::ServerProcess;
 
 use crate::face::{Face, shown};
 
-async fn server() -> ServerProcess {
+pub(crate) async fn server() -> ServerProcess {
     let mut server = ServerProcess::new(env!("CARGO_BIN_EXE_parlor-test-server")).unwrap();
     // A test writes faster than people do.
     for class in ["sends", "reads", "commands"] {
@@ -17,16 +17,6 @@ async fn server() -> ServerProcess {
     }
     server.start().await.unwrap();
     server
-}
-
-/// A command of the server's that takes a file.
-async fn run(server: &ServerProcess, command: &str, file: &std::path::Path) {
-    let arguments = [command, file.to_str().unwrap()];
-    let run = server.run(&arguments);
-    tokio::time::timeout(Duration::from_secs(60), run)
-        .await
-        .expect("it ends")
-        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,36 +50,6 @@ async fn a_server_killed_between_messages_loses_and_doubles_none() {
     })
     .await;
     assert_eq!(bob.texts(general).await, written);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restored_backup_makes_everything_be_loaded_anew_and_unsent_messages_go_out() {
-    let mut server = server().await;
-    let mut ada = Face::join(server.owner_link(), "ada").await;
-    let general = ada.room("general").await;
-    ada.say(general, "before the backup").await;
-    let copy = server.folder().join("copy");
-    run(&server, "backup", &copy).await;
-    ada.say(general, "after the backup").await;
-    let timeline = ada.timeline(general);
-    ada.sees(&timeline, &["before the backup", "after the backup"])
-        .await;
-    server.stop().await.unwrap();
-    ada.until("the loss of the link", |core| {
-        (core.link().state != LinkState::Online).then_some(())
-    })
-    .await;
-    ada.core.post(general, "written meanwhile").await.unwrap();
-    run(&server, "restore", &copy).await;
-    server.start().await.unwrap();
-    ada.sees(&timeline, &["before the backup", "written meanwhile"])
-        .await;
-    ada.until("all sent", |core| (core.link().unsent == 0).then_some(()))
-        .await;
-    assert_eq!(
-        ada.texts(general).await,
-        ["before the backup", "written meanwhile"]
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -223,9 +223,9 @@ pub(super) fn steps() -> Vec<Step> {
     let mut steps = vec![
         cargo(
             "fuzz",
-            "the decoder and the session under ten minutes of made input",
+            "the decoder and the session, each target under ten minutes of made input",
             &[("PARLOR_FUZZ_SECONDS", "600")],
-            "nextest run --profile soak --release -p parlor-protocol fuzz",
+            "nextest run --profile soak --release --success-output immediate -p parlor-protocol --test fuzz",
         ),
         cargo(
             "chaos",

@@ -169,6 +169,21 @@ impl Desk {
         owner: bool,
     ) -> Result<(String, u64), String> {
         let code = new_code().map_err(said)?;
+        let expires_at_ms = self
+            .make_invite_of(code.clone(), uses, hours, rooms, owner)
+            .await?;
+        Ok((code, expires_at_ms))
+    }
+
+    /// The same with a code of the caller's; when it expires.
+    pub async fn make_invite_of(
+        &self,
+        code: String,
+        uses: u32,
+        hours: u32,
+        rooms: Vec<RoomId>,
+        owner: bool,
+    ) -> Result<u64, String> {
         let made_at_ms = crate::shard::now_ms();
         let expires_at_ms = made_at_ms + u64::from(hours) * HOUR_MS;
         let invite = NewInvite {
@@ -181,7 +196,7 @@ impl Desk {
             owner,
         };
         self.store.create_invite(invite).await.map_err(said)?;
-        Ok((code, expires_at_ms))
+        Ok(expires_at_ms)
     }
 
     /// The link that a join code is given out as.

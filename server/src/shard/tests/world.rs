@@ -58,7 +58,7 @@ impl World {
         let (seen, seen_inbox) = mpsc::channel(16);
         let shard = ShardHandle::new(mailbox);
         let core = Core {
-            committer: Committer::start(store.clone(), shard.clone(), metrics.clone()),
+            committer: Committer::start(store.clone(), shard.clone(), None, metrics.clone()),
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(1)),
@@ -66,6 +66,7 @@ impl World {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
+            peers: None,
             public_address: "localhost:7443".parse().unwrap(),
             pins: Vec::new(),
             config: Arc::new(config),
@@ -129,6 +130,7 @@ impl World {
             request: 2,
             reply: frame::encode(2, &Done::default()),
             rooms: rooms.iter().map(|head| (*head, false)).collect(),
+            rev: 0,
         });
         linked.decision.take().unwrap().await.unwrap()
     }

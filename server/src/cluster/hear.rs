@@ -1,0 +1,118 @@
+//! What other nodes say, handed to the shard.
+
+use bytes::Bytes;
+use parlor_protocol::bus::{NodeBatch, NodeUserBatch, SessionsEnded};
+use parlor_protocol::frame::{Frame, FrameError, FrameReader};
+use parlor_protocol::limit::BODY_BYTES;
+use parlor_protocol::sync::UserBatch;
+use parlor_protocol::{Code, Kind};
+
+use super::Peers;
+use crate::room::BatchFrames;
+use crate::shard::{Committed, Core, RoomCommitted, ToShard};
+use crate::store::{ReaderChange, UserAppended};
+
+/// Why a frame was not taken: a node of another release, or a fault of ours.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("it is cut off")]
+    Cut,
+}
+
+/// Takes one whole frame of another node. What cannot be read is said, and found by comparing.
+pub(super) async fn hear(core: &Core, peers: &Peers, bytes: Bytes) {
+    if let Err(error) = take(core, peers, bytes).await {
+        tracing::warn!(%error, "a frame of another node could not be read; is it of another version?");
+    }
+}
+
+async fn take(core: &Core, peers: &Peers, bytes: Bytes) -> Result<(), Unheard> {
+    let frame = whole(bytes)?;
+    match frame.header.kind {
+        Kind::NODE_BATCH => {
+            let room = room(frame.open()?);
+            peers.heard_of(room.head.room);
+            let committed = Committed {
+                rooms: vec![room],
+                ..Committed::default()
+            };
+            core.shard
+                .send(ToShard::Committed(Box::new(committed)))
+                .await;
+        }
+        Kind::NODE_USER_BATCH => {
+            let appended = user(frame.open()?)?;
+            core.shard
+                .send(ToShard::UserElsewhere(Box::new(appended)))
+                .await;
+        }
+        Kind::SESSIONS_ENDED => {
+            let SessionsEnded {
+                user,
+                sessions,
+                but,
+                code,
+                ext: _,
+            } = frame.open()?;
+            let named = (!sessions.is_empty()).then_some(sessions);
+            core.sessions_ended_elsewhere(user, named, but, Code(code))
+                .await;
+        }
+        // From a newer node: what it is about is found by comparing.
+        kind => tracing::debug!(?kind, "another node says what this one does not know"),
+    }
+    Ok(())
+}
+
+fn whole(bytes: Bytes) -> Result<Frame, Unheard> {
+    let mut reader = FrameReader::new();
+    reader.feed(bytes);
+    reader.next(BODY_BYTES)?.ok_or(Unheard::Cut)
+}
+
+fn room(batch: NodeBatch) -> RoomCommitted {
+    let NodeBatch {
+        head,
+        before,
+        direct,
+        joined,
+        left,
+        frame,
+        ext: _,
+    } = batch;
+    RoomCommitted {
+        head,
+        before,
+        direct,
+        frames: BatchFrames::of(frame.into()),
+        readers: match left {
+            Some(user) => ReaderChange::Left(user),
+            None if joined.is_empty() => ReaderChange::None,
+            None => ReaderChange::Joined(joined),
+        },
+    }
+}
+
+fn user(batch: NodeUserBatch) -> Result<UserAppended, Unheard> {
+    let NodeUserBatch {
+        user,
+        before: _,
+        rev: _,
+        frame,
+        ext: _,
+    } = batch;
+    let UserBatch {
+        before,
+        rev,
+        entries,
+        ext: _,
+    } = whole(frame.into())?.open()?;
+    Ok(UserAppended {
+        user,
+        before,
+        rev,
+        entries,
+    })
+}
