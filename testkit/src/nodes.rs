@@ -1,6 +1,6 @@
 //! A cluster in this process: nodes on a private PostgreSQL and a private Redis.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parlor_server::cluster::ClusterFile;
 use parlor_server::cluster::file::Places;
@@ -12,9 +12,11 @@ use crate::postgres::TestPostgres;
 use crate::redis::Redis;
 use crate::server::TestServer;
 
-/// What the nodes share, and the nodes.
-pub struct Nodes {
-    pub servers: Vec<TestServer>,
+/// Connections of one node: those of all must fit what PostgreSQL takes.
+const CONNECTIONS: u32 = 12;
+
+/// What nodes share: a database, a Redis, and the file by which they join.
+pub struct Place {
     pub postgres: TestPostgres,
     pub redis: Redis,
     database: String,
@@ -22,9 +24,9 @@ pub struct Nodes {
     _folder: TempDir,
 }
 
-impl Nodes {
-    /// So many nodes, started together on an empty database, with settings changed.
-    pub async fn start(count: usize, change: fn(&mut Config)) -> Self {
+impl Place {
+    /// A fresh one.
+    pub async fn new() -> Self {
         let (postgres, redis) = tokio::join!(TestPostgres::start(), Redis::running());
         let postgres = postgres.expect("PostgreSQL starts");
         let redis = redis.expect("Redis starts");
@@ -39,12 +41,7 @@ impl Nodes {
         });
         let made = made.expect("a cluster file");
         made.write(&file, true).expect("it is written");
-        let mut starts = JoinSet::new();
-        for _ in 0..count {
-            starts.spawn(node(file.clone(), change));
-        }
         Self {
-            servers: starts.join_all().await,
             postgres,
             redis,
             database,
@@ -53,13 +50,8 @@ impl Nodes {
         }
     }
 
-    /// Another node joins.
-    pub async fn join(&mut self, change: fn(&mut Config)) {
-        self.servers.push(node(self.file.clone(), change).await);
-    }
-
     /// The file by which nodes join.
-    pub fn file(&self) -> &PathBuf {
+    pub fn file(&self) -> &Path {
         &self.file
     }
 
@@ -67,14 +59,47 @@ impl Nodes {
     pub fn database(&self) -> &str {
         &self.database
     }
+
+    /// Makes the settings those of a node here.
+    pub fn settle(&self, config: &mut Config) {
+        settle(&self.file, config);
+    }
+}
+
+fn settle(file: &Path, config: &mut Config) {
+    config.cluster.file = Some(file.to_owned());
+    config.database.connections = CONNECTIONS;
+}
+
+/// Nodes, and what they share.
+pub struct Nodes {
+    pub servers: Vec<TestServer>,
+    pub place: Place,
+}
+
+impl Nodes {
+    /// So many nodes, started together on an empty database, with settings changed.
+    pub async fn start(count: usize, change: fn(&mut Config)) -> Self {
+        let place = Place::new().await;
+        let mut starts = JoinSet::new();
+        for _ in 0..count {
+            starts.spawn(node(place.file.clone(), change));
+        }
+        let servers = starts.join_all().await;
+        Self { servers, place }
+    }
+
+    /// Another node joins.
+    pub async fn join(&mut self, change: fn(&mut Config)) {
+        self.servers
+            .push(node(self.place.file.clone(), change).await);
+    }
 }
 
 async fn node(file: PathBuf, change: fn(&mut Config)) -> TestServer {
-    TestServer::with(|config| {
+    TestServer::alone(|config| {
         change(config);
-        config.cluster.file = Some(file);
-        // Those of all nodes must fit what PostgreSQL takes.
-        config.database.connections = 12;
+        settle(&file, config);
     })
     .await
 }

@@ -13,13 +13,21 @@ use parlor_server::config::Config;
 use parlor_server::server::{Server, StartError, start};
 use tempfile::TempDir;
 
+use crate::nodes::Place;
+
 /// The password of every test account.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Set to anything: each server of a test is a node on a PostgreSQL and a Redis of its own, so that
+/// the same stories are told of both databases.
+const CLUSTER_VARIABLE: &str = "PARLOR_TEST_CLUSTER";
 
 /// A server on a temporary folder.
 pub struct TestServer {
     pub server: Server,
     folder: TempDir,
+    /// Where it is a node of a cluster of its own.
+    place: Option<Place>,
 }
 
 /// A person who has entered.
@@ -37,6 +45,21 @@ impl TestServer {
 
     /// With settings changed.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        if std::env::var_os(CLUSTER_VARIABLE).is_none() {
+            return Self::alone(change).await;
+        }
+        let place = Place::new().await;
+        let mut server = Self::alone(|config| {
+            place.settle(config);
+            change(config);
+        })
+        .await;
+        server.place = Some(place);
+        server
+    }
+
+    /// On what the settings say, whatever database the tests run on.
+    pub async fn alone(change: impl FnOnce(&mut Config)) -> Self {
         // The log of a failed test says why: RUST_LOG=info.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let _ = tracing_subscriber::fmt()
@@ -47,17 +70,31 @@ impl TestServer {
         let mut config = config(&folder);
         change(&mut config);
         let server = start(config).await.expect("the server starts");
-        Self { server, folder }
+        Self {
+            server,
+            folder,
+            place: None,
+        }
     }
 
     /// Stops as an operator would, and starts again on the same folder.
     pub async fn restart(self) -> Self {
-        let Self { server, folder } = self;
+        let Self {
+            server,
+            folder,
+            place,
+        } = self;
         server.stop().await;
-        let server = start(config(&folder))
-            .await
-            .expect("the server starts again");
-        Self { server, folder }
+        let mut config = config(&folder);
+        if let Some(place) = &place {
+            place.settle(&mut config);
+        }
+        let server = start(config).await.expect("the server starts again");
+        Self {
+            server,
+            folder,
+            place,
+        }
     }
 
     /// What starting a second server with these settings says.

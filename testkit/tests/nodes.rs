@@ -177,12 +177,12 @@ async fn a_session_made_at_one_node_is_good_at_all_and_revoked_at_all() {
 async fn with_the_bus_gone_messages_come_through_the_database_and_the_last_one_too() {
     let mut scene = Scene::new().await;
     let room = scene.room;
-    scene.nodes.redis.kill().await.unwrap();
+    scene.nodes.place.redis.kill().await.unwrap();
     for number in 0..20 {
         let said = scene.ada.post(room, &format!("number {number}")).await;
         assert_eq!(scene.bob.message(room).await.seq, said.seq);
     }
-    scene.nodes.redis.start().await.unwrap();
+    scene.nodes.place.redis.start().await.unwrap();
     for _ in 0..20 {
         let said = scene.bob.post(room, "back").await;
         while scene.ada.message(room).await.seq != said.seq {}
@@ -196,7 +196,7 @@ async fn a_session_that_ends_while_the_bus_is_gone_ends_its_link_elsewhere() {
     let first = device(&nodes.servers[0], &ada).await;
     let other = ada.by_password(parlor_testkit::server::PASSWORD);
     let mut second = Device::new(nodes.servers[1].connect(other).await.unwrap());
-    nodes.redis.kill().await.unwrap();
+    nodes.place.redis.kill().await.unwrap();
     let sessions = first.sessions().await;
     let theirs = sessions.iter().find(|session| !session.current).unwrap();
     let _: Done = first.ask(&ask::revoke(theirs.id)).await;
@@ -218,8 +218,8 @@ async fn nodes_that_start_together_make_one_installation() {
         .map(|server| server.server.pins().to_vec())
         .collect();
     assert!(pins.iter().all(|pin| *pin == pins[0]));
-    let owners = nodes.postgres.sql(
-        nodes.database(),
+    let owners = nodes.place.postgres.sql(
+        nodes.place.database(),
         "SELECT count(*) FROM invites WHERE owner = 1",
     );
     assert_eq!(owners.await.unwrap().trim(), "1");

@@ -16,7 +16,7 @@ struct Step {
 }
 
 /// In this order: the quick ones first, the tests last so that their summary ends the log.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         name: "format",
         check: format,
@@ -46,6 +46,10 @@ const STEPS: [Step; 8] = [
         check: doc_tests,
     },
     Step {
+        name: "tests on PostgreSQL and Redis",
+        check: tests_on_a_cluster,
+    },
+    Step {
         name: "tests",
         check: tests,
     },
@@ -55,7 +59,9 @@ const STEPS: [Step; 8] = [
 pub(crate) fn run() -> Result<(), Failure> {
     let started = Instant::now();
     setup::run()?;
-    remove(&report())?;
+    for profile in PROFILES {
+        remove(&report(profile))?;
+    }
     remove(&skips())?;
     let mut failed = Vec::new();
     for (index, step) in STEPS.iter().enumerate() {
@@ -157,16 +163,38 @@ fn doc_tests() -> Result<(), Failure> {
     run_program(cargo(&["test", "--doc", "--workspace"]))
 }
 
+/// The profiles of nextest under which tests run here.
+const PROFILES: [&str; 2] = ["ci", "cluster"];
+
 fn tests() -> Result<(), Failure> {
     let mut tests = cargo(&["nextest", "run", "--workspace", "--profile", "ci"]);
     tests.env("PARLOR_SKIPS", skips());
     run_program(tests)
 }
 
-/// Where nextest writes the report that `.config/nextest.toml` asks for under `ci`:
+/// The stories of server and client once more, each server a node on a PostgreSQL and a Redis.
+fn tests_on_a_cluster() -> Result<(), Failure> {
+    let mut tests = cargo(&[
+        "nextest",
+        "run",
+        "-p",
+        "parlor-testkit",
+        "--test",
+        "server",
+        "--test",
+        "client_core",
+        "--profile",
+        "cluster",
+    ]);
+    tests.env("PARLOR_SKIPS", skips());
+    tests.env("PARLOR_TEST_CLUSTER", "1");
+    run_program(tests)
+}
+
+/// Where nextest writes the report that `.config/nextest.toml` asks for under a profile:
 /// below the root, wherever the target folder is.
-fn report() -> PathBuf {
-    root().join("target/nextest/ci/junit.xml")
+fn report(profile: &str) -> PathBuf {
+    root().join(format!("target/nextest/{profile}/junit.xml"))
 }
 
 /// Where tests that this machine cannot run say so: see testkit's `skip`.
@@ -196,8 +224,14 @@ fn remove(path: &Path) -> Result<(), Failure> {
 
 /// What nextest counted; nothing where it did not get as far as running tests.
 fn tally() -> Option<Tally> {
-    let report = fs::read_to_string(report()).ok()?;
-    Tally::parse(&report)
+    let runs = PROFILES.iter().filter_map(|profile| {
+        let report = fs::read_to_string(report(profile)).ok()?;
+        Tally::parse(&report)
+    });
+    runs.reduce(|sum, run| Tally {
+        passed: sum.passed + run.passed,
+        failed: sum.failed + run.failed,
+    })
 }
 
 fn seconds(time: Duration) -> String {
