@@ -179,7 +179,11 @@ fn cluster(shape: &Shape) -> Vec<Target> {
         lines.extend([
             local(below("D9 memory of a node", 512.0, MB, RSS_MB)),
             local(below("D9 CPU of a node", 70.0, "% of a core", NODE_CPU)),
-            local(below("D9 database connections", 40.0, "", DB_CONNECTIONS)),
+            local(below("D9 database connections of a node", 40.0, "", |it| {
+                // PostgreSQL counts those of all; the pools are alike.
+                let nodes = it.nodes.len().max(1) as f64;
+                it.db_connections.map(|count| count as f64 / nodes)
+            })),
             local(below("D9 Redis memory", 1_000.0, MB, REDIS_MB)),
         ]);
     }

@@ -14,6 +14,9 @@ use parlor_services::shared::{Shared, SharedError};
 use crate::port::{FreePort, PortError};
 use crate::process::{ProcessError, ServerProcess};
 
+/// Of PostgreSQL: as many connections as the pools of six nodes hold.
+const SETTINGS: [&str; 1] = ["max_connections=200"];
+
 /// Nodes, and what they share.
 #[derive(Debug)]
 pub struct Cluster {
@@ -56,7 +59,7 @@ impl Cluster {
     /// [`ClusterError`].
     pub async fn new(program: impl Into<PathBuf>, nodes: usize) -> Result<Self, ClusterError> {
         let program = program.into();
-        let shared = Shared::start(&[]).await?;
+        let shared = Shared::start(&SETTINGS).await?;
         shared.init(&program).await?;
         let mut cluster = Self {
             nodes: Vec::new(),

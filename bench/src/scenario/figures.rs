@@ -44,6 +44,10 @@ pub(super) fn findings(shape: &Shape, seen: Seen, outcome: &Outcome, watched: Wa
         }
     }
     let mut figures = counted(&seen.plan, outcome);
+    if !shape.is_cluster() && seen.server_is_here {
+        // Batches of one node always follow each other.
+        figures.duplicated += outcome.tally.overlapped;
+    }
     figures.latency_ms = latency.percentiles();
     figures.ack_ms = ack.percentiles();
     figures.connect_all_ms = seen.connect_all_ms;
@@ -229,6 +233,12 @@ fn errors(outcome: &Outcome) -> Vec<Note> {
         notes.push(remark(format!(
             "{} links ended and were made anew",
             tally.links_lost
+        )));
+    }
+    if tally.overlapped > 0 {
+        notes.push(remark(format!(
+            "{} messages came again in batches that overlap, as those of a cluster may",
+            tally.overlapped
         )));
     }
     if tally.pulls > 0 {
