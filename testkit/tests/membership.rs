@@ -18,7 +18,6 @@ use parlor_server::store::postgres::{PostgresSettings, PostgresStore};
 use parlor_server::store::sqlite::SqliteStore;
 use parlor_testkit::postgres::TestPostgres;
 use parlor_testkit::redis::Redis;
-use parlor_testkit::wait::eventually;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 

@@ -49,6 +49,7 @@ fn events(appended: &Appended) -> Vec<Event> {
         };
         Event::Frame {
             channel: Channel::Cluster,
+            node: parlor_server::bus::NodeNumber(2),
             bytes: Bytes::from(frame::encode(0, &told).to_vec()),
         }
     };
