@@ -18,6 +18,7 @@ use parlor_server::store::postgres::{PostgresSettings, PostgresStore};
 use parlor_server::store::sqlite::SqliteStore;
 use parlor_testkit::postgres::TestPostgres;
 use parlor_testkit::redis::Redis;
+use parlor_testkit::wait::eventually;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -102,12 +103,7 @@ impl Node {
 
 /// Waits for what beats bring.
 async fn until(wanted: impl Fn() -> bool) {
-    let come = async {
-        while !wanted() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(WITHIN, come).await.unwrap();
+    eventually(WITHIN, async || wanted()).await.unwrap();
 }
 
 /// A database that nobody asks while Redis is there.
