@@ -1,6 +1,7 @@
 //! What an operator types.
 
 mod backup;
+mod database;
 mod doctor;
 mod drain;
 mod flags;
@@ -8,6 +9,8 @@ mod init;
 mod invite;
 mod key;
 mod load;
+mod migrate;
+mod move_to;
 mod password;
 mod reached;
 mod restore;
@@ -74,6 +77,12 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in place of the data; the server must not run
     Restore(restore::Restore),
+    /// Steps of the database's schema: what is done, what waits
+    #[command(subcommand)]
+    Migrate(migrate::Migrate),
+    /// Take the installation from SQLite over to an empty PostgreSQL; the server must not run. After
+    /// a cut the same command goes on where it was
+    Move(move_to::MoveTo),
     /// The installation's own keys
     #[command(subcommand)]
     Key(key::Key),
@@ -145,6 +154,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Config(settings) => settings.run(loaded),
         Command::Backup(backup) => backup.run(&loaded()?),
         Command::Restore(restore) => restore.run(&loaded()?),
+        Command::Migrate(migrate) => migrate.run(&loaded()?),
+        Command::Move(to) => to.run(&loaded()?),
         Command::Key(key) => key.run(&loaded()?),
         Command::Bench(load) => load.run(&loaded()?),
         Command::Version => say(&format!("parlor-server {}", env!("CARGO_PKG_VERSION"))),

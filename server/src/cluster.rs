@@ -8,6 +8,7 @@
 //! that is taken for dead still serves whoever is linked to it, and one that is taken for alive and
 //! is not costs a client one more dial.
 
+mod attach;
 pub mod file;
 mod hear;
 mod listed;
@@ -19,6 +20,7 @@ mod registry;
 mod share;
 mod watch;
 
+pub use attach::{AttachError, Attached, attach};
 pub use file::{ClusterFile, ClusterFileError};
 pub use listed::Listed;
 pub use membership::{JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join};

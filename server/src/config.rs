@@ -15,7 +15,7 @@ mod value;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-pub use load::{Environment, LoadError, Loaded, Origin, Sources, load};
+pub use load::{DATABASE_URL_VARIABLE, Environment, LoadError, Loaded, Origin, Sources, load};
 pub use section::{Field, Section};
 pub use show::{defaults_toml, show_json, show_toml};
 pub use value::{LogFormat, LogLevel, PublicAddress, Registration, Secret, Value};
@@ -32,7 +32,7 @@ section! {
         data: Data = Data::default();
         /// The cluster that this node belongs to; without one it is alone, on SQLite.
         cluster: Cluster = Cluster::default();
-        /// Connections to a cluster's PostgreSQL.
+        /// Calls of the database, and connections to a cluster's PostgreSQL.
         database: Database = Database::default();
         /// Where links come in.
         listen: Listen = Listen::default();
@@ -48,6 +48,8 @@ section! {
         invite: Invite = Invite::default();
         /// What one person or address may ask for, by class of request.
         limits: Limits = Limits::default();
+        /// What is kept in memory, and in a cluster in Redis, beside the database.
+        cache: Cache = Cache::default();
         /// The log, on standard error.
         log: Log = Log::default();
     }
@@ -93,6 +95,10 @@ section! {
         idle_s: u32 = 30, "s", 1..=3600;
         /// Longest that the database may work on one statement.
         statement_s: u32 = 30, "s", 1..=3600;
+        /// A call that takes so long is told in the log, without what it was about; 0: none.
+        slow_ms: u32 = 250, "ms", 0..=600_000;
+        /// URLs of streaming replicas, divided by commas: rooms are read there where a replica has come as far as the node knows the room. They may hold passwords: then rather by PARLOR_DATABASE_REPLICAS_FILE.
+        replicas: Option<Secret> = None;
     }
     with {}
 }
@@ -202,6 +208,32 @@ section! {
         burst: u32 = 100, "requests", 1..=1_000_000;
         /// How many a minute after that.
         per_minute: u32 = 100, "requests/min", 1..=10_000_000;
+    }
+    with {}
+}
+
+section! {
+    Cache {
+        /// Whether anything is kept at all.
+        on: bool = true;
+        /// Entries in this node's memory; the longest unused go first.
+        entries: u32 = 65_536, "entries", 64..=16_777_216;
+        /// Memory that they take together.
+        mib: u32 = 64, "MiB", 1..=65536;
+        /// In a cluster: life of an entry in a node's own memory, above Redis, where another node may change it unheard.
+        own_memory_s: u32 = 1, "s", 1..=3600;
+        /// Life of a session's entry.
+        sessions_s: u32 = 86_400, "s", 1..=2_592_000;
+        /// In a cluster: how long after the database knew a session Redis alone may let it in. Ending a session waits so long when Redis does not answer; 0: the database is always asked.
+        session_lease_s: u32 = 2, "s", 0..=60;
+        /// Life of a profile.
+        users_s: u32 = 300, "s", 1..=2_592_000;
+        /// Life of lists of rooms and of members.
+        rooms_s: u32 = 600, "s", 1..=2_592_000;
+        /// Life of a room's newest page.
+        pages_s: u32 = 30, "s", 1..=86_400;
+        /// Life of what hardly ever changes.
+        static_s: u32 = 3_600, "s", 1..=2_592_000;
     }
     with {}
 }

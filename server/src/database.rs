@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster::{ClusterFile, ClusterFileError};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::data::Paths;
 use crate::store::postgres::{PostgresSettings, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -57,10 +57,19 @@ pub async fn open(
 pub fn settings(config: &Config, cluster: &ClusterFile) -> PostgresSettings {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     PostgresSettings {
+        replicas: replicas(config),
         connections: config.database.connections,
         acquire_within: seconds(config.database.acquire_s),
         idle: seconds(config.database.idle_s),
         statement_within: seconds(config.database.statement_s),
         ..PostgresSettings::new(cluster.database.expose())
     }
+}
+
+fn replicas(config: &Config) -> Vec<String> {
+    let urls = config.database.replicas.as_ref().map_or("", Secret::expose);
+    let urls = urls.split(',').map(str::trim);
+    urls.filter(|url| !url.is_empty())
+        .map(str::to_owned)
+        .collect()
 }

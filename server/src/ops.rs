@@ -5,6 +5,7 @@ pub mod http;
 pub mod log;
 pub mod measured;
 pub mod metrics;
+mod slow;
 
 pub use measured::MeasuredStore;
 pub use metrics::Metrics;

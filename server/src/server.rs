@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parlor_protocol::Epoch;
 use parlor_protocol::link::{JoinLink, Pin};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
-use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
-use crate::cluster::{self, ClusterFile, ClusterFileError, JoinError, Peers, Strange};
+use crate::cache;
+use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::database::{self, OpenError};
@@ -25,7 +24,6 @@ use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
 use crate::ops::http::{self, HttpError, Operator, Probe};
 use crate::ops::{MeasuredStore, Metrics};
-use crate::redis::{Commands, DialError};
 use crate::shard::Core;
 use crate::store::Store;
 
@@ -52,9 +50,7 @@ pub enum StartError {
     #[error(transparent)]
     Cluster(#[from] ClusterFileError),
     #[error(transparent)]
-    Redis(#[from] DialError),
-    #[error(transparent)]
-    Join(#[from] JoinError),
+    Attach(#[from] AttachError),
     #[error("cannot make the owner link: {0}")]
     OwnerLink(String),
 }
@@ -94,7 +90,15 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
     let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone()));
+    let slow_ms = config.database.slow_ms;
+    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
+    let (store, attached) = match &cluster {
+        None => (cache::of_lone_node(store, &config.cache, &metrics), None),
+        Some(cluster) => {
+            let attached = cluster::attach(&config, cluster, store, &metrics).await?;
+            (attached.store.clone(), Some(attached))
+        }
+    };
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
@@ -107,16 +111,18 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     };
     let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
-    let (mut peers, mut joined) = (None, None);
-    if let Some(cluster) = &cluster {
-        let number = node_number()?;
-        peers = Some(join(&config, cluster, number, store.epoch()).await?);
-        joined = Some(take_place(&config, cluster, number, &reach, &store).await?);
-    }
+    let joined = match attached.as_ref().zip(cluster.as_ref()) {
+        Some((attached, cluster)) => {
+            let address = reach.address.clone();
+            Some(attached.join(&config, cluster, address).await?)
+        }
+        None => None,
+    };
     let tls = match &cluster {
         Some(cluster) => identity.cluster_config(key::tickets(cluster.secret.bytes()))?,
         None => identity.server_config()?,
     };
+    let peers = attached.map(|attached| (attached.peers, attached.events));
     let node = Node::start(Parts {
         config: config.clone(),
         store,
@@ -204,13 +210,13 @@ impl Server {
         self.node.core()
     }
 
-    /// Ends when this node must end because it cannot be of one cluster with nodes that were there
-    /// before it, and says why; never otherwise.
-    pub fn must_end(&self) -> impl Future<Output = Strange> + Send + use<> {
-        let told = self.node.membership().map(cluster::Membership::must_end);
+    /// Ends when this node cannot be of one cluster with nodes that were there before it, and says
+    /// why; never otherwise.
+    pub fn must_end(&self) -> impl Future<Output = String> + Send + use<> {
+        let strange = self.node.membership().map(Membership::must_end);
         async move {
-            match told {
-                Some(told) => told.await,
+            match strange {
+                Some(strange) => strange.await.to_string(),
                 None => std::future::pending().await,
             }
         }
@@ -230,65 +236,6 @@ impl Server {
         let _ = fs::remove_file(&self.admin_socket);
         drop(self.data);
     }
-}
-
-/// Joins the cluster's other nodes. A Redis that is merely away does not keep a node from starting:
-/// nodes find each other's messages through the database until it is back.
-async fn join(
-    config: &Config,
-    cluster: &ClusterFile,
-    number: NodeNumber,
-    epoch: Epoch,
-) -> Result<(Arc<Peers>, Events), StartError> {
-    match cluster.redis.check().await {
-        Ok(()) => {}
-        Err(error @ (DialError::Unreachable { .. } | DialError::Silent { .. })) => {
-            tracing::warn!(%error, "Redis is away: messages of other nodes come through the database until it is back");
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let (bus, events) = RedisBus::start(bus::Settings {
-        address: cluster.redis.clone(),
-        prefix: cluster.prefix.clone(),
-        channels: channels(config),
-        key: BusKey::derive(cluster.secret.bytes()),
-        node: number,
-        epoch,
-    });
-    Ok((Arc::new(Peers::new(Arc::new(bus))), events))
-}
-
-/// A number for this start of the node.
-fn node_number() -> Result<NodeNumber, KeyError> {
-    let mut number = [0; 8];
-    getrandom::fill(&mut number).map_err(|error| KeyError::Generate(error.to_string()))?;
-    Ok(NodeNumber(u64::from_be_bytes(number)))
-}
-
-fn channels(config: &Config) -> Channels {
-    let channels = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
-    Channels::new(channels, channels)
-}
-
-/// Looks who else is there, and whether this node belongs to them.
-async fn take_place(
-    config: &Config,
-    cluster: &ClusterFile,
-    number: NodeNumber,
-    reach: &Reach,
-    store: &Arc<dyn Store>,
-) -> Result<cluster::Joined, JoinError> {
-    let settings = cluster::Settings {
-        number,
-        address: reach.address.clone(),
-        capacity: config.link.max,
-        epoch: store.epoch(),
-        channels: channels(config),
-        key: cluster::RecordKey::derive(cluster.secret.bytes()),
-    };
-    let commands = Arc::new(Commands::start(cluster.redis.clone()));
-    let roll = cluster::RedisRoll::new(commands, &cluster.prefix);
-    cluster::join(settings, roll, store.clone()).await
 }
 
 /// Ends when the server stops.

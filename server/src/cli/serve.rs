@@ -53,15 +53,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let server = start(config.clone()).await.map_err(Failure::failed)?;
     // A reader that has gone away does not end the server.
     let _ = announce(&config, &server);
-    let stranger = tokio::select! {
+    let strange = server.must_end();
+    let outcome = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping: links are moved away");
-            None
+            Ok(())
         }
-        why = server.must_end() => Some(why),
+        why = strange => Err(Failure::Failed(why)),
     };
     server.stop().await;
-    stranger.map_or(Ok(()), |why| Err(Failure::failed(why)))
+    outcome
 }
 
 /// The signals that end the server in good order.

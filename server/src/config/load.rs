@@ -16,6 +16,8 @@ const FILE_BYTES: u64 = 1024 * 1024;
 /// Largest file behind a `_FILE` variable, bytes.
 const SECRET_FILE_BYTES: u64 = 64 * 1024;
 const PREFIX: &str = "PARLOR_";
+/// Where tools find the URL of a PostgreSQL. No setting: it may hold a password.
+pub const DATABASE_URL_VARIABLE: &str = "PARLOR_DATABASE_URL";
 
 /// What settings are read from.
 #[derive(Clone, Debug, Default)]
@@ -278,6 +280,9 @@ impl Loading {
     /// A `PARLOR_` variable that is no key: an error when it was surely meant for this program.
     /// The client program has variables of its own under the same prefix.
     fn stray_variable(&self, name: &str) -> Result<(), LoadError> {
+        if name == DATABASE_URL_VARIABLE {
+            return Ok(());
+        }
         let ours = self
             .sections()
             .filter(|section| !section.contains('.'))

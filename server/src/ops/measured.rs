@@ -12,6 +12,7 @@ use parlor_protocol::sync::{Marker, RoomChanges, UserChanges};
 use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 
 use super::Metrics;
+use super::slow::Slow;
 use crate::store::{
     Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
     Result, RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
@@ -21,15 +22,24 @@ use crate::store::{
 pub struct MeasuredStore {
     inner: Box<dyn Store>,
     metrics: Arc<Metrics>,
+    slow: Slow,
 }
 
 impl MeasuredStore {
-    pub fn new(inner: Box<dyn Store>, metrics: Arc<Metrics>) -> Self {
-        Self { inner, metrics }
+    /// `slow_ms`: calls that take so long are told in the log; 0: none.
+    pub fn new(inner: Box<dyn Store>, metrics: Arc<Metrics>, slow_ms: u32) -> Self {
+        Self {
+            inner,
+            metrics,
+            slow: Slow::new(slow_ms),
+        }
     }
 
     fn note(&self, name: &'static str, began: Instant) {
-        self.metrics.query_duration.observe(name, began.elapsed());
+        let now = Instant::now();
+        let took = now.saturating_duration_since(began);
+        self.metrics.query_duration.observe(name, took);
+        self.slow.note(name, took, now);
         let Connections { open, busy } = self.inner.connections();
         self.metrics.pool_open.set(open.into());
         self.metrics.pool_busy.set(busy.into());
@@ -46,6 +56,10 @@ macro_rules! measured {
 
             fn connections(&self) -> Connections {
                 self.inner.connections()
+            }
+
+            fn noted(&self, room: RoomId, rev: u64) {
+                self.inner.noted(room, rev);
             }
 
             async fn close(&self) {
@@ -108,3 +122,6 @@ measured! {
     async fn beat(&self, beat: NodeBeat) -> Result<()>;
     async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -52,6 +52,9 @@ impl State {
             ToShard::Activate { wish, head, member } => drop(self.activate(wish, head, member)),
             ToShard::User(user) => self.user_appended(&user),
             ToShard::UserElsewhere(user) => self.user_elsewhere(&user, shard),
+            ToShard::PresenceElsewhere { node, said } => self.presence_elsewhere(node, *said),
+            ToShard::TypingElsewhere(said) => self.typing_elsewhere(&said, shard),
+            ToShard::AskNodes => self.ask_nodes_anew(shard.core.steady_ms()),
             ToShard::WhoIsHere(answer) => drop(answer.send(self.who_is_here())),
             ToShard::Rooms { user, rev, rooms } => self.rooms_read(user, rev, rooms, shard),
             ToShard::EndSessions {

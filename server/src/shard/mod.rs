@@ -11,6 +11,8 @@ mod hub;
 mod leave;
 mod link;
 mod mailbox;
+mod nodes;
+mod others;
 mod pace;
 mod presence;
 mod rooms;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parlor_protocol::bus::{NodePresence, NodeTyping};
 use parlor_protocol::hello::Node;
 use parlor_protocol::room::Head;
 use parlor_protocol::sync::RoomChanges;
@@ -40,6 +43,7 @@ pub use leave::Farewell;
 pub use run::{ShardThread, start};
 pub(crate) use state::{Shard, State};
 
+use crate::bus::NodeNumber;
 use crate::room::BatchFrames;
 use crate::store::{ReaderChange, UserAppended};
 
@@ -126,6 +130,15 @@ pub enum ToShard {
     User(Box<UserAppended>),
     /// The same, by another node: rooms may come to the person, or go.
     UserElsewhere(Box<UserAppended>),
+    /// Who is in a room at another node.
+    PresenceElsewhere {
+        node: NodeNumber,
+        said: Box<NodePresence>,
+    },
+    /// Who is typing at another node.
+    TypingElsewhere(NodeTyping),
+    /// The bus is there again: who is where is asked anew.
+    AskNodes,
     /// Asks who has a link here.
     WhoIsHere(oneshot::Sender<Vec<Here>>),
     /// All rooms of a person as the database has them, since something of theirs was missed.

@@ -5,10 +5,12 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod migration;
 pub mod postgres;
 pub mod row;
 mod shared;
 pub mod sqlite;
+pub mod transfer;
 
 use std::path::Path;
 
@@ -22,7 +24,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SendKey, SessionId, UserId};
 pub use row::*;
 
 /// Why the store did not answer. None of these says anything about what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the disk of the database is full")]
     Full,
@@ -160,6 +162,8 @@ pub struct Access {
     pub role: Role,
     /// First seq that the person may see.
     pub visible_from: u64,
+    /// Where the room stands.
+    pub rev: u64,
 }
 
 /// Connections to the database.
@@ -234,6 +238,9 @@ pub trait Store: Send + Sync + 'static {
     async fn use_invite(&self, code: &CodeHash, user: UserId, now_ms: u64) -> Result<bool>;
 
     // ---- rooms: reading
+    /// Says that a room has come to a rev at least, as another node's batch or head tells: answers
+    /// that follow are not of an older one. A store with a single truth knows.
+    fn noted(&self, _room: RoomId, _rev: u64) {}
     /// `None` where there is no such room or the person may not know of it.
     async fn access(&self, room: RoomId, reader: UserId) -> Result<Option<Access>>;
     async fn room_by_name(&self, folded: &str) -> Result<Option<RoomId>>;

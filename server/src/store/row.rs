@@ -59,7 +59,7 @@ pub struct SessionRow {
     pub token_at_ms: u64,
 }
 
-/// A session found by a token, with its owner.
+/// A session found by a token, with its owner, whose password hash may be left out.
 #[derive(Clone)]
 pub struct SessionFound {
     pub session: SessionRow,

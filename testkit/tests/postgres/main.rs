@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod away;
+mod migration;
+mod moving;
 mod nodes;
 mod opening;
 mod plans;
+mod replicas;
 mod schema;
 
 use std::sync::Arc;

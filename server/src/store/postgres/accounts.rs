@@ -4,32 +4,12 @@ use parlor_protocol::account::Person;
 use parlor_protocol::limit::PAGE_ROWS;
 use parlor_protocol::{Code, Refusal, UserId};
 use sqlx::PgPool;
-use sqlx::postgres::PgRow;
 
 use super::error::{from_sqlx, is_constraint};
-use super::value::{self, flag, int, number, plain, text, user};
+use super::value::{self, int, plain};
+use crate::store::shared::account::Set;
+use crate::store::shared::rows::{self, user_columns};
 use crate::store::{NewUser, Result, UserRow};
-
-/// Columns of `users u` that [`read`] expects.
-macro_rules! user_columns {
-    () => {
-        "u.id, u.name, u.display_name, u.password_hash, u.administrator, u.disabled, u.unlimited, u.made_at"
-    };
-}
-pub(super) use user_columns;
-
-pub(super) fn read(row: &PgRow, first: usize) -> Result<UserRow> {
-    Ok(UserRow {
-        id: user(row, first)?,
-        name: text(row, first + 1)?,
-        display_name: text(row, first + 2)?,
-        password_hash: text(row, first + 3)?,
-        administrator: flag(row, first + 4)?,
-        disabled: flag(row, first + 5)?,
-        unlimited: flag(row, first + 6)?,
-        made_at_ms: number(row, first + 7)?,
-    })
-}
 
 pub(super) async fn create(
     pool: &PgPool,
@@ -76,7 +56,7 @@ pub(super) async fn by_id(readers: &PgPool, user: UserId) -> Result<Option<UserR
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    row.map(|row| read(&row, 0)).transpose()
+    row.map(|row| rows::user(&row, 0)).transpose()
 }
 
 pub(super) async fn by_name(readers: &PgPool, folded: &str) -> Result<Option<UserRow>> {
@@ -89,7 +69,7 @@ pub(super) async fn by_name(readers: &PgPool, folded: &str) -> Result<Option<Use
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    row.map(|row| read(&row, 0)).transpose()
+    row.map(|row| rows::user(&row, 0)).transpose()
 }
 
 pub(super) async fn all(
@@ -107,7 +87,7 @@ pub(super) async fn all(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    rows.iter().map(|row| read(row, 0)).collect()
+    rows.iter().map(|row| rows::user(row, 0)).collect()
 }
 
 /// At most one page of people by id and one by name.
@@ -130,21 +110,7 @@ pub(super) async fn people(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    let person = |row: &PgRow| {
-        Ok(Person {
-            id: user(row, 0)?,
-            name: text(row, 1)?,
-            display_name: text(row, 2)?,
-        })
-    };
-    rows.iter().map(person).collect()
-}
-
-/// A column of an account that an administrator or its owner sets.
-pub(super) enum Set {
-    Password(String),
-    Disabled(bool),
-    Administrator(bool),
+    rows.iter().map(rows::person).collect()
 }
 
 pub(super) async fn set(pool: &PgPool, user: UserId, set: Set) -> Result<()> {

@@ -1,26 +1,22 @@
 //! "What did I miss?": one range read over the changed things of a room, each in its newest state.
 
 use futures_util::TryStreamExt;
-use parlor_protocol::limit::{CHANGES_ENTRIES, PAGE_TEXT_BYTES, RESET_ABOVE_CHANGES};
-use parlor_protocol::room::Role;
-use parlor_protocol::sync::{DetailsEntry, Entry, MemberEntry, RoomChanges};
-use parlor_protocol::{Extensions, RoomId};
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use parlor_protocol::RoomId;
+use parlor_protocol::limit::RESET_ABOVE_CHANGES;
+use parlor_protocol::sync::RoomChanges;
+use sqlx::PgPool;
 
-use super::error::{damaged, from_sqlx};
-use super::message::{self, message_columns};
-use super::value::{byte, int, number, text, user};
+use super::error::from_sqlx;
+use super::value::int;
 use crate::store::Result;
-
-/// Bytes of entries of one reply, so that it fits a frame with room to spare.
-const ENTRY_BYTES: usize = PAGE_TEXT_BYTES;
+use crate::store::shared::changes::{ChangesReply, ENTRY_BYTES, ROWS};
+use crate::store::shared::rows::message_columns;
 
 // Too far behind, the range is empty, so that nothing is read only to be dropped. What changed is
 // found first by its place alone, and no text is sent beyond the one that overfills the reply. A post of the
 // room's own timeline stands in its message's row, unless the message has changed since.
 // The limits inside tell the planner what it cannot know: how little lies between two revs.
-// Columns 0–4 are the room's, 5–6 the change's, 7–15 the message's, 16–19 the person's.
+// Columns as [`ChangesReply::take`] has them.
 const CHANGES: &str = concat!(
     "WITH place AS (
         SELECT *, CASE WHEN rev BETWEEN $2 AND $2 + $5 THEN $2 ELSE rev END AS since
@@ -83,73 +79,15 @@ pub(super) async fn changes(
         .bind(room.0.to_vec())
         .bind(int(since))
         .bind(int(visible_from))
-        .bind(int(CHANGES_ENTRIES as u64 + 1))
+        .bind(int(ROWS))
         .bind(int(RESET_ABOVE_CHANGES))
         .bind(int(ENTRY_BYTES as u64))
         .fetch(readers);
-    let mut changes = RoomChanges {
-        room,
-        since,
-        through: since,
-        rev: 0,
-        head: 0,
-        floor: 1,
-        reset: false,
-        entries: Vec::new(),
-        ext: Extensions::NONE,
-    };
-    let mut bytes = 0;
+    let mut reply = ChangesReply::new(room, since);
     while let Some(row) = rows.try_next().await.map_err(from_sqlx)? {
-        (changes.rev, changes.head, changes.floor) =
-            (number(&row, 0)?, number(&row, 1)?, number(&row, 2)?);
-        let Some(entry) = entry(&row)? else { break };
-        if changes
-            .entries
-            .last()
-            .is_some_and(|last| last.rev >= entry.rev)
-        {
-            return Err(damaged("the order of changes"));
+        if !reply.take(&row)? {
+            break;
         }
-        bytes += entry.body.len();
-        let full = changes.entries.len() == CHANGES_ENTRIES || bytes > ENTRY_BYTES;
-        if full && let Some(last) = changes.entries.last() {
-            changes.through = last.rev;
-            return Ok(changes);
-        }
-        changes.entries.push(entry);
     }
-    changes.reset = since > changes.rev || changes.rev - since > RESET_ABOVE_CHANGES;
-    changes.through = changes.rev;
-    Ok(changes)
-}
-
-/// The changed thing of a row in its newest state; `None` where nothing changed.
-fn entry(row: &PgRow) -> Result<Option<Entry>> {
-    let rev: Option<i64> = row.try_get(5).map_err(from_sqlx)?;
-    let Some(rev) = rev else { return Ok(None) };
-    let rev = u64::try_from(rev).map_err(|_| damaged("a rev"))?;
-    Ok(Some(match byte(row, 6)? {
-        1 => Entry::message(rev, &message::read(row, 7)?),
-        2 => Entry::member(
-            rev,
-            &MemberEntry {
-                user: user(row, 16)?,
-                role: Role(byte(row, 17)?),
-                name: text(row, 18)?,
-                display_name: text(row, 19)?,
-                ext: Extensions::NONE,
-            },
-        ),
-        3 => Entry::details(
-            rev,
-            &DetailsEntry {
-                name: text(row, 4)?,
-                topic: text(row, 20)?,
-                floor: number(row, 2)?,
-                members: u32::try_from(number(row, 3)?).map_err(|_| damaged("a count"))?,
-                ext: Extensions::NONE,
-            },
-        ),
-        _ => return Err(damaged("the kind of a change")),
-    }))
+    Ok(reply.finish())
 }

@@ -3,8 +3,9 @@
 use parlor_protocol::{RoomId, UserId};
 use sqlx::{PgPool, Row};
 
-use super::error::{damaged, from_sqlx};
-use super::value::{flag, int, number, optional_fixed};
+use super::error::from_sqlx;
+use super::value::{Columns, int};
+use crate::store::shared::columns::damaged;
 use crate::store::{CodeHash, InviteRow, NewInvite, Result};
 
 pub(super) async fn create(pool: &PgPool, new: NewInvite) -> Result<()> {
@@ -54,10 +55,10 @@ pub(super) async fn by_code(
     let room =
         |bytes: &Vec<u8>| RoomId::from_slice(bytes).ok_or_else(|| damaged("a room of an invite"));
     Ok(Some(InviteRow {
-        maker: optional_fixed(&row, 3)?.map(UserId),
+        maker: row.optional_fixed(3)?.map(UserId),
         rooms: rooms.iter().map(room).collect::<Result<_>>()?,
-        owner: flag(&row, 0)?,
-        expires_at_ms: number(&row, 1)?,
+        owner: row.flag(0)?,
+        expires_at_ms: row.number(1)?,
     }))
 }
 

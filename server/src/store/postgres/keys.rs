@@ -8,10 +8,11 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
 use super::failure::Failure;
-use super::value::{fixed, int, number, room, send_key, signed, text, user};
+use super::value::{Columns, int};
 use crate::room::rules::First;
 use crate::store::shared::cache::Cache;
-use crate::store::{Change, Committed, Result, RoomCommand};
+use crate::store::shared::rows;
+use crate::store::{Change, Result, RoomCommand};
 
 type Looked<T> = std::result::Result<T, Failure>;
 
@@ -41,22 +42,7 @@ pub(super) async fn load(
     .bind(senders)
     .fetch_all(connection)
     .await?;
-    Ok(rows.iter().map(first).collect::<Result<_>>()?)
-}
-
-fn first(row: &PgRow) -> Result<((SendKey, UserId), First)> {
-    let committed = Committed {
-        room: room(row, 3)?,
-        seq: number(row, 4)?,
-        rev: number(row, 5)?,
-        at_ms: number(row, 6)?,
-        repeated: false,
-    };
-    let first = First {
-        what: signed(row, 2)?,
-        committed,
-    };
-    Ok(((send_key(row, 0)?, user(row, 1)?), first))
+    Ok(rows.iter().map(rows::first_result).collect::<Result<_>>()?)
 }
 
 /// Which of the names that public rooms are to get are taken. Whoever takes one at the same time
@@ -83,7 +69,7 @@ pub(super) async fn names(
         .bind(asked)
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(|row| text(row, 0)).collect::<Result<_>>()?)
+    Ok(rows.iter().map(|row| row.text(0)).collect::<Result<_>>()?)
 }
 
 /// The texts that posts name, locked so that none is pruned before it is counted.
@@ -110,7 +96,7 @@ pub(super) async fn texts(
     .bind(Vec::from_iter(asked))
     .fetch_all(connection)
     .await?;
-    let text = |row: &PgRow| Ok((fixed(row, 0)?, number(row, 1)?));
+    let text = |row: &PgRow| Ok((row.fixed(0)?, row.number(1)?));
     Ok(rows.iter().map(text).collect::<Result<_>>()?)
 }
 
@@ -145,6 +131,6 @@ pub(super) async fn gone(
     .bind(read)
     .fetch_all(connection)
     .await?;
-    let count = |row: &PgRow| Ok(((about, user(row, 0)?), number(row, 1)?));
+    let count = |row: &PgRow| Ok(((about, row.user(0)?), row.number(1)?));
     Ok(rows.iter().map(count).collect::<Result<_>>()?)
 }

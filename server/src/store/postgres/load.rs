@@ -7,18 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parlor_protocol::message::Timeline;
-use parlor_protocol::room::{Role, RoomKind};
 use parlor_protocol::{RoomId, UserId};
 use sqlx::PgConnection;
-use sqlx::postgres::PgRow;
 
 use super::failure::Failure;
 use super::keys;
-use super::value::{byte, flag, int, number, room, signed, text, user};
-use crate::room::rules::{Membership, PersonFacts, RoomState, TimelineState};
+use super::value::{Columns, int};
+use crate::room::rules::PersonFacts;
 use crate::store::shared::cache::{Cache, CachedPerson, CachedRoom};
 use crate::store::shared::found::{Found, named};
-use crate::store::{Change, Result, RoomCommand, RoomName};
+use crate::store::shared::rows;
+use crate::store::{Change, Result, RoomCommand};
 
 /// What a batch of one room is decided on.
 pub(super) struct Looked {
@@ -47,7 +46,7 @@ pub(super) async fn look(
         let row = sqlx::query("SELECT nextval('room_numbers')")
             .fetch_one(&mut *connection)
             .await?;
-        next_room = signed(&row, 0)?;
+        next_room = row.signed(0)?;
     }
     let known = locked.as_ref().map(|room| room.number);
     if let Some(room) = locked {
@@ -89,7 +88,9 @@ async fn lock_room(
     .bind(about.0)
     .fetch_optional(connection)
     .await?;
-    Ok(row.as_ref().map(cached_room).transpose()?)
+    // Tombstones are counted under the lock where it matters.
+    let room = row.as_ref().map(|row| rows::cached_room(row, false));
+    Ok(room.transpose()?)
 }
 
 async fn lock_id(connection: &mut PgConnection, about: RoomId) -> std::result::Result<(), Failure> {
@@ -102,34 +103,6 @@ async fn lock_id(connection: &mut PgConnection, about: RoomId) -> std::result::R
         .execute(connection)
         .await?;
     Ok(())
-}
-
-fn cached_room(row: &PgRow) -> Result<CachedRoom> {
-    let name = RoomName {
-        shown: text(row, 3)?,
-        folded: text(row, 4)?,
-    };
-    let own = TimelineState {
-        head: number(row, 7)?,
-        floor: number(row, 8)?,
-        last_at_ms: number(row, 9)?,
-    };
-    let count = |column| -> Result<u32> {
-        u32::try_from(number(row, column)?).map_err(|_| super::error::damaged("a count"))
-    };
-    let state = RoomState {
-        rev: number(row, 6)?,
-        own,
-        member_count: count(10)?,
-        owner_count: count(11)?,
-        ..RoomState::new(room(row, 1)?, RoomKind(byte(row, 2)?), name, text(row, 5)?)
-    };
-    Ok(CachedRoom {
-        number: signed(row, 0)?,
-        state,
-        // Tombstones are counted under the lock where it matters.
-        gone: false,
-    })
 }
 
 /// Locks what is the people's own, in the order of their ids; their revs.
@@ -145,7 +118,7 @@ async fn lock_people(
     .await?;
     let revs = rows
         .iter()
-        .map(|row| Ok((user(row, 0)?, number(row, 1)?)))
+        .map(|row| Ok((row.user(0)?, row.number(1)?)))
         .collect::<Result<_>>()?;
     Ok(revs)
 }
@@ -174,22 +147,18 @@ async fn load_people(
     .fetch_all(connection)
     .await?;
     for row in &rows {
-        let id = user(row, 0)?;
+        let id = row.user(0)?;
         let person = CachedPerson {
-            name: text(row, 1)?,
-            display_name: text(row, 2)?,
+            name: row.text(1)?,
+            display_name: row.text(2)?,
             facts: PersonFacts {
-                disabled: flag(row, 3)?,
-                rooms: number(row, 4)? as usize,
+                disabled: row.flag(3)?,
+                rooms: row.number(4)? as usize,
             },
             rev: revs.get(&id).copied().unwrap_or(0),
         };
         cache.people.put(id, person);
-        let member = Membership {
-            role: Role(byte(row, 5)?),
-            visible_from: number(row, 6)?,
-            read: number(row, 7)?,
-        };
+        let member = rows::membership(row, 5)?;
         if let Some(cached) = cache.room(about) {
             cached.state.members.insert(id, member);
         }
@@ -221,15 +190,8 @@ async fn load_threads(
     .fetch_all(connection)
     .await?;
     for row in &rows {
-        let place = TimelineState {
-            head: number(row, 1)?,
-            floor: number(row, 2)?,
-            last_at_ms: number(row, 3)?,
-        };
-        cached
-            .state
-            .threads
-            .insert(Timeline(number(row, 0)?), place);
+        let place = rows::timeline(row, 1)?;
+        cached.state.threads.insert(Timeline(row.number(0)?), place);
     }
     Ok(())
 }

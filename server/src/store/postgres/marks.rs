@@ -1,12 +1,13 @@
 //! Read markers: one call of a function of the database each.
 
 use parlor_protocol::message::Timeline;
-use parlor_protocol::sync::{Entry, Marker};
-use parlor_protocol::{Extensions, RoomId, UserId};
+use parlor_protocol::sync::Marker;
+use parlor_protocol::{RoomId, UserId};
 use sqlx::PgPool;
 
 use super::error::from_sqlx;
-use super::value::{int, number};
+use super::value::{Columns, int};
+use crate::store::shared::own::Moved;
 use crate::store::{Result, UserAppended};
 
 pub(super) async fn mark(
@@ -26,19 +27,13 @@ pub(super) async fn mark(
             .await
             .map_err(from_sqlx)?;
     let Some(row) = row else { return Ok(None) };
-    let rev = number(&row, 1)?;
-    let marker = Marker {
+    let moved = Moved {
+        user,
         room,
         timeline,
-        seq: number(&row, 0)?,
-        unread_gone: number(&row, 2)?,
-        ext: Extensions::NONE,
+        seq: row.number(0)?,
+        rev: row.number(1)?,
+        gone: row.number(2)?,
     };
-    let moved = UserAppended {
-        user,
-        before: rev - 1,
-        rev,
-        entries: vec![Entry::user_marker(rev, &marker)],
-    };
-    Ok(Some((moved, marker)))
+    Ok(Some(moved.told()))
 }

@@ -3,8 +3,8 @@
 use sqlx::PgPool;
 
 use super::error::from_sqlx;
-use super::value::{blob, int, signed};
-use crate::store::shared::nodes::KEPT_MS;
+use super::value::int;
+use crate::store::shared::nodes::{KEPT_MS, beat_of};
 use crate::store::{NodeBeat, Result};
 
 pub(super) async fn beat(pool: &PgPool, beat: NodeBeat, now_ms: u64) -> Result<()> {
@@ -30,11 +30,5 @@ pub(super) async fn all(pool: &PgPool, limit: u32) -> Result<Vec<NodeBeat>> {
             .fetch_all(pool)
             .await
             .map_err(from_sqlx)?;
-    let node = |row| {
-        Ok(NodeBeat {
-            number: signed(row, 0)?.cast_unsigned(),
-            record: blob(row, 1)?,
-        })
-    };
-    rows.iter().map(node).collect()
+    rows.iter().map(beat_of).collect()
 }

@@ -10,11 +10,12 @@ use sqlx::{ConnectOptions, Connection, PgConnection, PgPool};
 
 use super::error::{from_migration, from_sqlx};
 use super::settings::PostgresSettings;
-use super::value::{int, number, signed};
+use super::value::{Columns, int};
 use crate::store::shared::epoch::random_epoch;
+use crate::store::shared::schema::{self, Applied, Step};
 use crate::store::{Result, StoreError};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/server/postgres");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/server/postgres");
 
 /// Longest that opening waits for the database, other nodes' migrations included.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
@@ -75,13 +76,68 @@ pub(super) async fn prepare(options: &PgConnectOptions, now_ms: u64) -> Result<E
         let _ = connection.close().await;
         epoch
     };
-    tokio::time::timeout(OPEN_WITHIN, open)
+    in_time(open).await
+}
+
+/// The same, without a store after it.
+pub(in crate::store) async fn bring_forward(
+    settings: &PostgresSettings,
+    now_ms: u64,
+) -> Result<Epoch> {
+    prepare(&options(settings)?, now_ms).await
+}
+
+/// The steps of the schema and which of them the database has; it is left as it is.
+pub(in crate::store) async fn steps(settings: &PostgresSettings) -> Result<Vec<Step>> {
+    let options = options(settings)?;
+    let look = async {
+        let mut connection = options.connect().await.map_err(from_sqlx)?;
+        let steps = steps_in(&mut connection).await;
+        let _ = connection.close().await;
+        steps
+    };
+    in_time(look).await
+}
+
+async fn steps_in(connection: &mut PgConnection) -> Result<Vec<Step>> {
+    if !is_there(connection, "_sqlx_migrations").await? {
+        return schema::held(&MIGRATIONS, &[]);
+    }
+    let rows = sqlx::query(schema::APPLIED)
+        .fetch_all(connection)
+        .await
+        .map_err(from_sqlx)?;
+    let applied: Vec<_> = rows.iter().map(Applied::read).collect::<Result<_>>()?;
+    schema::held(&MIGRATIONS, &applied)
+}
+
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(OPEN_WITHIN, work)
         .await
         .unwrap_or(Err(StoreError::TimedOut(OPEN_WITHIN.as_millis() as u64)))
 }
 
+async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool> {
+    let row = sqlx::query("SELECT to_regclass($1) IS NOT NULL")
+        .bind(table)
+        .fetch_one(connection)
+        .await
+        .map_err(from_sqlx)?;
+    row.truth(0)
+}
+
+/// Whether a move into the database was begun and is not ended.
+pub(super) async fn is_moved_into(connection: &mut PgConnection) -> Result<bool> {
+    is_there(connection, "moving").await
+}
+
 async fn prepare_in(connection: &mut PgConnection, now_ms: u64) -> Result<Epoch> {
     refuse_newer(connection).await?;
+    if is_moved_into(connection).await? {
+        return Err(StoreError::Damaged(
+            "a move into it was begun and is not ended; run the same move again".to_owned(),
+        ));
+    }
     // Under the migrator's own lock, so that of nodes that start together one does it.
     MIGRATIONS
         .run_direct(None, connection, false)
@@ -111,12 +167,12 @@ async fn prepare_in(connection: &mut PgConnection, now_ms: u64) -> Result<Epoch>
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    Ok(Epoch(signed(&row, 0)?.cast_unsigned()))
+    Ok(Epoch(row.signed(0)?.cast_unsigned()))
 }
 
 /// The server's system identifier, and its timeline now: the name of the log file that it writes
 /// begins with it, while the last checkpoint may still be of the one before.
-async fn life(connection: &mut PgConnection) -> Result<(i64, i64)> {
+pub(super) async fn life(connection: &mut PgConnection) -> Result<(i64, i64)> {
     let row = sqlx::query(
         "SELECT system_identifier,
             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
@@ -125,30 +181,17 @@ async fn life(connection: &mut PgConnection) -> Result<(i64, i64)> {
     .fetch_one(connection)
     .await
     .map_err(from_sqlx)?;
-    Ok((signed(&row, 0)?, signed(&row, 1)?))
+    Ok((row.signed(0)?, row.signed(1)?))
 }
 
 /// Refuses a database that a newer program has brought further than this one knows.
-async fn refuse_newer(connection: &mut PgConnection) -> Result<()> {
-    let known = MIGRATIONS
-        .iter()
-        .map(|step| step.version)
-        .max()
-        .unwrap_or(0);
-    let begun = sqlx::query("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(from_sqlx)?;
-    if begun.is_none() {
+pub(super) async fn refuse_newer(connection: &mut PgConnection) -> Result<()> {
+    if !is_there(connection, "_sqlx_migrations").await? {
         return Ok(());
     }
     let row = sqlx::query("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    let found = int(number(&row, 0)?);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(())
+    schema::refuse_newer(&MIGRATIONS, row.signed(0)?)
 }

@@ -5,8 +5,9 @@ use parlor_protocol::{RoomId, SessionId, UserId};
 use sqlx::PgPool;
 
 use super::error::from_sqlx;
-use super::value::{number, room, session, user};
+use super::value::Columns;
 use crate::store::Result;
+use crate::store::shared::rows;
 
 pub(super) async fn rooms(readers: &PgPool, rooms: &[RoomId]) -> Result<Vec<Head>> {
     let ids: Vec<[u8; 16]> = rooms.iter().map(|room| room.0).collect();
@@ -15,14 +16,7 @@ pub(super) async fn rooms(readers: &PgPool, rooms: &[RoomId]) -> Result<Vec<Head
         .fetch_all(readers)
         .await
         .map_err(from_sqlx)?;
-    let head = |row| {
-        Ok(Head {
-            room: room(row, 0)?,
-            head: number(row, 1)?,
-            rev: number(row, 2)?,
-        })
-    };
-    rows.iter().map(head).collect()
+    rows.iter().map(rows::room_head).collect()
 }
 
 pub(super) async fn people(readers: &PgPool, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
@@ -31,8 +25,7 @@ pub(super) async fn people(readers: &PgPool, users: &[UserId]) -> Result<Vec<(Us
         .fetch_all(readers)
         .await
         .map_err(from_sqlx)?;
-    let reached = |row| Ok((user(row, 0)?, number(row, 1)?));
-    rows.iter().map(reached).collect()
+    rows.iter().map(rows::user_rev).collect()
 }
 
 pub(super) async fn sessions(readers: &PgPool, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
@@ -42,5 +35,5 @@ pub(super) async fn sessions(readers: &PgPool, sessions: &[SessionId]) -> Result
         .fetch_all(readers)
         .await
         .map_err(from_sqlx)?;
-    rows.iter().map(|row| session(row, 0)).collect()
+    rows.iter().map(|row| row.session(0)).collect()
 }

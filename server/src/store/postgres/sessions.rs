@@ -4,35 +4,15 @@ use std::collections::BTreeMap;
 
 use parlor_protocol::{SessionId, UserId};
 use sqlx::PgPool;
-use sqlx::postgres::{PgQueryResult, PgRow};
+use sqlx::postgres::PgQueryResult;
 
-use super::accounts::{self, user_columns};
 use super::error::from_sqlx;
-use super::value::{int, number, plain, session, text, truth, user};
+use super::value::{Columns, int, plain};
+use crate::store::shared::rows::{self, session_columns, user_columns};
 use crate::store::{NewSession, Result, SessionFound, SessionRow, TokenHash};
-
-/// Columns of `sessions s` that [`read`] expects.
-macro_rules! session_columns {
-    () => {
-        "s.id, s.user, s.device, s.address, s.made_at, s.seen_at, s.expires_at, s.token_at"
-    };
-}
 
 /// Sessions listed of one person.
 const LISTED: i64 = 1_000;
-
-fn read(row: &PgRow) -> Result<SessionRow> {
-    Ok(SessionRow {
-        id: session(row, 0)?,
-        user: user(row, 1)?,
-        device: text(row, 2)?,
-        address: text(row, 3)?,
-        made_at_ms: number(row, 4)?,
-        seen_at_ms: number(row, 5)?,
-        expires_at_ms: number(row, 6)?,
-        token_at_ms: number(row, 7)?,
-    })
-}
 
 pub(super) async fn create(pool: &PgPool, new: NewSession) -> Result<()> {
     let made_at = int(new.made_at_ms);
@@ -62,14 +42,7 @@ pub(super) async fn by_token(readers: &PgPool, hash: &TokenHash) -> Result<Optio
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    let found = |row: PgRow| {
-        Ok(SessionFound {
-            session: read(&row)?,
-            by_next: truth(&row, 8)?,
-            user: accounts::read(&row, 9)?,
-        })
-    };
-    row.map(found).transpose()
+    row.as_ref().map(rows::session_found).transpose()
 }
 
 pub(super) async fn offer(
@@ -144,7 +117,7 @@ pub(super) async fn of_user(readers: &PgPool, user: UserId) -> Result<Vec<Sessio
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    rows.iter().map(read).collect()
+    rows.iter().map(rows::session).collect()
 }
 
 pub(super) async fn end(pool: &PgPool, user: UserId, session: SessionId) -> Result<bool> {
@@ -166,7 +139,7 @@ pub(super) async fn end_all(
         .fetch_all(pool)
         .await
         .map_err(from_sqlx)?;
-    rows.iter().map(|row| session(row, 0)).collect()
+    rows.iter().map(|row| row.session(0)).collect()
 }
 
 fn done(result: sqlx::Result<PgQueryResult>) -> Result<()> {

@@ -20,7 +20,10 @@ const STANDING_WITHIN: Duration = Duration::from_secs(10);
 pub struct PostgresSettings {
     /// `postgres://user:password@host:5432/database`, with libpq's parameters behind a `?`.
     pub url: String,
-    /// Over all pools of this node.
+    /// URLs of streaming replicas of it, with the same database: rooms are read there where a replica
+    /// has come as far as this node knows the room.
+    pub replicas: Vec<String>,
+    /// Over all pools of this node that reach the primary.
     pub connections: u32,
     pub acquire_within: Duration,
     pub idle: Duration,
@@ -32,6 +35,7 @@ impl PostgresSettings {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            replicas: Vec::new(),
             connections: CONNECTIONS,
             acquire_within: ACQUIRE_WITHIN,
             idle: IDLE,
@@ -50,10 +54,11 @@ impl PostgresSettings {
     }
 }
 
-/// The URL may hold a password.
+/// URLs may hold passwords.
 impl fmt::Debug for PostgresSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresSettings")
+            .field("replicas", &self.replicas.len())
             .field("connections", &self.connections)
             .finish_non_exhaustive()
     }

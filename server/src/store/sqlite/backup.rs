@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::error::from_sqlx;
 use super::open;
-use super::value::text;
+use super::value::Columns;
 use crate::store::{Result, StoreError};
 
 /// Writes a consistent copy of the database to a new file.
@@ -79,7 +79,7 @@ async fn renew_in(connection: &mut SqliteConnection) -> Result<Epoch> {
         .fetch_one(&mut *connection)
         .await
         .map_err(from_sqlx)?;
-    let found = text(&row, 0)?;
+    let found = row.text(0)?;
     if found != "ok" {
         return Err(StoreError::Damaged(found));
     }

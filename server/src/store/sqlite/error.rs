@@ -3,6 +3,7 @@
 use sqlx::migrate::MigrateError;
 
 use crate::store::StoreError;
+use crate::store::shared::schema;
 
 /// Primary result codes (<https://sqlite.org/rescode.html>).
 const BUSY: i32 = 5;
@@ -47,16 +48,5 @@ pub(super) fn from_sqlx(error: sqlx::Error) -> StoreError {
 }
 
 pub(super) fn from_migration(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => from_sqlx(error),
-        MigrateError::VersionMismatch(version) => StoreError::Damaged(format!(
-            "step {version} of its schema is not the one this program knows"
-        )),
-        other => StoreError::Statement(other.to_string()),
-    }
-}
-
-/// For a row that the schema does not allow.
-pub(super) fn damaged(what: &str) -> StoreError {
-    StoreError::Damaged(format!("{what} has an impossible value"))
+    schema::from_migration(error, from_sqlx)
 }

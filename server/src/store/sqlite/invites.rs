@@ -5,9 +5,10 @@ use std::sync::Arc;
 use parlor_protocol::{RoomId, UserId};
 use sqlx::{Connection, SqlitePool};
 
-use super::error::{damaged, from_sqlx};
-use super::value::{Rows, flag, int, number, optional_fixed};
+use super::error::from_sqlx;
+use super::value::{Columns, Rows, int};
 use super::writer::Writer;
+use crate::store::shared::columns::damaged;
 use crate::store::{CodeHash, InviteRow, NewInvite, Result};
 
 pub(super) async fn create(writer: &Arc<Writer>, new: NewInvite) -> Result<()> {
@@ -78,10 +79,10 @@ pub(super) async fn by_code(
         .filter_map(RoomId::from_slice)
         .collect();
     Ok(Some(InviteRow {
-        maker: optional_fixed(&row, 3)?.map(UserId),
+        maker: row.optional_fixed(3)?.map(UserId),
         rooms,
-        owner: flag(&row, 0)?,
-        expires_at_ms: number(&row, 1)?,
+        owner: row.flag(0)?,
+        expires_at_ms: row.number(1)?,
     }))
 }
 

@@ -3,17 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use parlor_protocol::message::Timeline;
-use parlor_protocol::room::{Role, RoomKind};
+use parlor_protocol::room::RoomKind;
 use parlor_protocol::{RoomId, SendKey, UserId};
 use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
-use super::cache::{Cache, CachedPerson, CachedRoom};
-use super::error::{damaged, from_sqlx};
+use super::cache::{Cache, CachedPerson};
+use super::error::from_sqlx;
 use super::found::{Found, named};
-use super::value::{Rows, byte, fixed, flag, int, number, room, send_key, signed, text, user};
-use crate::room::rules::{First, Membership, PersonFacts, RoomState, TimelineState, room_of};
-use crate::store::{Change, Committed, Result, RoomCommand, RoomName};
+use super::value::{Columns, Rows, int};
+use crate::room::rules::{First, PersonFacts, TimelineState, room_of};
+use crate::store::shared::rows;
+use crate::store::{Change, Result, RoomCommand};
 
 /// A key younger than this is taken for new, ms: if it is not, its row refuses the transaction, and
 /// the batch is decided again with every key looked up. Retries after a lost link are older.
@@ -74,39 +74,12 @@ async fn load_rooms(
     .await
     .map_err(from_sqlx)?;
     for row in &rows {
-        let cached = cached_room(row)?;
+        let cached = rows::cached_room(row, row.flag(12)?)?;
         if cache.peek(cached.state.room).is_none() {
             cache.put_room(cached);
         }
     }
     Ok(())
-}
-
-fn cached_room(row: &SqliteRow) -> Result<CachedRoom> {
-    let name = RoomName {
-        shown: text(row, 3)?,
-        folded: text(row, 4)?,
-    };
-    let own = TimelineState {
-        head: number(row, 7)?,
-        floor: number(row, 8)?,
-        last_at_ms: number(row, 9)?,
-    };
-    let count = |column| -> Result<u32> {
-        u32::try_from(number(row, column)?).map_err(|_| damaged("a count"))
-    };
-    let state = RoomState {
-        rev: number(row, 6)?,
-        own,
-        member_count: count(10)?,
-        owner_count: count(11)?,
-        ..RoomState::new(room(row, 1)?, RoomKind(byte(row, 2)?), name, text(row, 5)?)
-    };
-    Ok(CachedRoom {
-        number: signed(row, 0)?,
-        state,
-        gone: flag(row, 12)?,
-    })
 }
 
 pub(super) async fn load_people(
@@ -137,16 +110,16 @@ pub(super) async fn load_people(
     .map_err(from_sqlx)?;
     for row in &rows {
         let facts = PersonFacts {
-            disabled: flag(row, 3)?,
-            rooms: number(row, 4)? as usize,
+            disabled: row.flag(3)?,
+            rooms: row.number(4)? as usize,
         };
         let person = CachedPerson {
-            name: text(row, 1)?,
-            display_name: text(row, 2)?,
+            name: row.text(1)?,
+            display_name: row.text(2)?,
             facts,
-            rev: number(row, 5)?,
+            rev: row.number(5)?,
         };
-        cache.people.put(user(row, 0)?, person);
+        cache.people.put(row.user(0)?, person);
     }
     Ok(())
 }
@@ -179,13 +152,9 @@ pub(super) async fn load_members(
     .await
     .map_err(from_sqlx)?;
     for row in &rows {
-        let member = Membership {
-            role: Role(byte(row, 2)?),
-            visible_from: number(row, 3)?,
-            read: number(row, 4)?,
-        };
-        if let Some(cached) = cache.room(room(row, 0)?) {
-            cached.state.members.insert(user(row, 1)?, member);
+        let member = rows::membership(row, 2)?;
+        if let Some(cached) = cache.room(row.room(0)?) {
+            cached.state.members.insert(row.user(1)?, member);
         }
     }
     cache.grew(rows.len());
@@ -229,16 +198,9 @@ async fn load_threads(
     .await
     .map_err(from_sqlx)?;
     for row in &rows {
-        let place = TimelineState {
-            head: number(row, 2)?,
-            floor: number(row, 3)?,
-            last_at_ms: number(row, 4)?,
-        };
-        if let Some(cached) = cache.room(room(row, 0)?) {
-            cached
-                .state
-                .threads
-                .insert(Timeline(number(row, 1)?), place);
+        let place = rows::timeline(row, 2)?;
+        if let Some(cached) = cache.room(row.room(0)?) {
+            cached.state.threads.insert(Timeline(row.number(1)?), place);
         }
     }
     Ok(())
@@ -281,23 +243,7 @@ async fn load_keys(
     .fetch_all(connection)
     .await
     .map_err(from_sqlx)?;
-    let first = |row: &SqliteRow| {
-        let committed = Committed {
-            room: room(row, 3)?,
-            seq: number(row, 4)?,
-            rev: number(row, 5)?,
-            at_ms: number(row, 6)?,
-            repeated: false,
-        };
-        Ok((
-            (send_key(row, 0)?, user(row, 1)?),
-            First {
-                what: signed(row, 2)?,
-                committed,
-            },
-        ))
-    };
-    rows.iter().map(first).collect()
+    rows.iter().map(rows::first_result).collect()
 }
 
 async fn load_names(
@@ -351,7 +297,7 @@ async fn load_texts(
     .await
     .map_err(from_sqlx)?;
     for row in &rows {
-        found.texts.insert(fixed(row, 0)?, number(row, 1)?);
+        found.texts.insert(row.fixed(0)?, row.number(1)?);
     }
     Ok(())
 }
@@ -394,7 +340,7 @@ pub(super) async fn gone_after(
     .fetch_one(connection)
     .await
     .map_err(from_sqlx)?;
-    number(&row, 0)
+    row.number(0)
 }
 
 /// Brings rooms into the cache that commands other than append's are about.
@@ -427,7 +373,7 @@ pub(super) async fn thread_head(
         .fetch_optional(connection)
         .await
         .map_err(from_sqlx)?;
-    row.map_or(Ok(0), |row| number(&row, 0))
+    row.map_or(Ok(0), |row| row.number(0))
 }
 
 /// Where a person's marker of a thread stands.
@@ -444,5 +390,5 @@ pub(super) async fn thread_marker(
         .fetch_optional(connection)
         .await
         .map_err(from_sqlx)?;
-    row.map_or(Ok(0), |row| number(&row, 0))
+    row.map_or(Ok(0), |row| row.number(0))
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use parlor_protocol::message::Timeline;
-use parlor_protocol::sync::{Entry, Marker};
-use parlor_protocol::{Extensions, RoomId, UserId};
+use parlor_protocol::sync::Marker;
+use parlor_protocol::{RoomId, UserId};
 use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
@@ -13,6 +13,7 @@ use super::error::from_sqlx;
 use super::load::{self, gone_after, thread_marker};
 use super::value::Rows;
 use super::writer::{Held, Writer};
+use crate::store::shared::own;
 use crate::store::{Result, StoreError, UserAppended};
 
 /// Marks of one transaction.
@@ -30,11 +31,11 @@ struct Waiting {
 type Moved = Option<(UserAppended, Marker)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Mark {
-    pub(super) user: UserId,
-    pub(super) room: RoomId,
-    pub(super) timeline: Timeline,
-    pub(super) seq: u64,
+struct Mark {
+    user: UserId,
+    room: RoomId,
+    timeline: Timeline,
+    seq: u64,
 }
 
 impl Marks {
@@ -53,7 +54,19 @@ impl Marks {
 }
 
 /// Moves one marker, in one transaction with all others that wait.
-pub(super) async fn mark(writer: &Arc<Writer>, mark: Mark) -> Result<Moved> {
+pub(super) async fn mark(
+    writer: &Arc<Writer>,
+    user: UserId,
+    room: RoomId,
+    timeline: Timeline,
+    seq: u64,
+) -> Result<Moved> {
+    let mark = Mark {
+        user,
+        room,
+        timeline,
+        seq,
+    };
     let (moved, mut result) = oneshot::channel();
     writer.marks.push(Waiting { mark, moved });
     loop {
@@ -131,21 +144,15 @@ async fn move_all(held: &mut Held, marks: &[Mark]) -> Result<Vec<Moved>> {
             ],
         );
         count += 1;
-        let marker = Marker {
+        let told = own::Moved {
+            user: mark.user,
             room: mark.room,
             timeline: mark.timeline,
             seq: place.seq,
-            unread_gone: place.gone,
-            ext: Extensions::NONE,
-        };
-        let entries = vec![Entry::user_marker(place.rev, &marker)];
-        let user = UserAppended {
-            user: mark.user,
-            before: place.rev - 1,
             rev: place.rev,
-            entries,
+            gone: place.gone,
         };
-        moved.push(Some((user, marker)));
+        moved.push(Some(told.told()));
     }
     if count > 0 {
         write(connection, rows).await?;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use sqlx::SqlitePool;
 
 use super::error::from_sqlx;
-use super::value::{blob, int, signed};
+use super::value::int;
 use super::writer::Writer;
-use crate::store::shared::nodes::KEPT_MS;
+use crate::store::shared::nodes::{KEPT_MS, beat_of};
 use crate::store::{NodeBeat, Result};
 
 pub(super) async fn beat(writer: &Arc<Writer>, beat: NodeBeat) -> Result<()> {
@@ -47,11 +47,5 @@ pub(super) async fn all(readers: &SqlitePool, limit: u32) -> Result<Vec<NodeBeat
             .fetch_all(readers)
             .await
             .map_err(from_sqlx)?;
-    let node = |row| {
-        Ok(NodeBeat {
-            number: signed(row, 0)?.cast_unsigned(),
-            record: blob(row, 1)?,
-        })
-    };
-    rows.iter().map(node).collect()
+    rows.iter().map(beat_of).collect()
 }

@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use super::READ_WITHIN;
 use super::epoch::random_epoch;
 use super::error::{from_migration, from_sqlx};
-use super::value::{int, optional_number, signed};
+use super::value::{Columns, int};
+use crate::store::shared::schema::{self, Applied, Step};
 use crate::store::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/server/sqlite");
@@ -74,7 +75,7 @@ pub(super) fn readers(path: &Path) -> SqlitePool {
 }
 
 /// Makes or brings forward the schema; the epoch of what is there.
-pub(super) async fn prepare(path: &Path, now_ms: u64) -> Result<Epoch> {
+pub(in crate::store) async fn prepare(path: &Path, now_ms: u64) -> Result<Epoch> {
     let mut connection = writer(path).connect().await.map_err(from_sqlx)?;
     let epoch = prepare_in(&mut connection, now_ms).await;
     connection.close().await.map_err(from_sqlx)?;
@@ -103,30 +104,48 @@ async fn prepare_in(connection: &mut SqliteConnection, now_ms: u64) -> Result<Ep
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    Ok(Epoch(signed(&row, 0)?.cast_unsigned()))
+    Ok(Epoch(row.signed(0)?.cast_unsigned()))
+}
+
+/// The steps of the schema and which of them the file has; it is left as it is.
+pub(in crate::store) async fn steps(path: &Path) -> Result<Vec<Step>> {
+    if !path.exists() {
+        return schema::held(&MIGRATIONS, &[]);
+    }
+    let mut connection = reader(path).connect().await.map_err(from_sqlx)?;
+    let steps = steps_in(&mut connection).await;
+    connection.close().await.map_err(from_sqlx)?;
+    steps
+}
+
+pub(super) async fn steps_in(connection: &mut SqliteConnection) -> Result<Vec<Step>> {
+    if !is_begun(connection).await? {
+        return schema::held(&MIGRATIONS, &[]);
+    }
+    let rows = sqlx::query(schema::APPLIED)
+        .fetch_all(connection)
+        .await
+        .map_err(from_sqlx)?;
+    let applied: Vec<_> = rows.iter().map(Applied::read).collect::<Result<_>>()?;
+    schema::held(&MIGRATIONS, &applied)
+}
+
+async fn is_begun(connection: &mut SqliteConnection) -> Result<bool> {
+    let begun = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+        .fetch_optional(connection)
+        .await
+        .map_err(from_sqlx)?;
+    Ok(begun.is_some())
 }
 
 /// Refuses a database that a newer program has brought further than this one knows.
 pub(super) async fn refuse_newer(connection: &mut SqliteConnection) -> Result<()> {
-    let known = MIGRATIONS
-        .iter()
-        .map(|step| step.version)
-        .max()
-        .unwrap_or(0);
-    let begun = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'")
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(from_sqlx)?;
-    if begun.is_none() {
+    if !is_begun(connection).await? {
         return Ok(());
     }
     let row = sqlx::query("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
-    let found = int(optional_number(&row, 0)?.unwrap_or(0));
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    Ok(())
+    schema::refuse_newer(&MIGRATIONS, int(row.optional_number(0)?.unwrap_or(0)))
 }

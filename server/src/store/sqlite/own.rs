@@ -1,21 +1,14 @@
 //! What is one person's own: the list of rooms and the read markers, at the person's rev.
 
-use parlor_protocol::limit::{PAGE_TEXT_BYTES, ROOMS_PER_USER};
-use parlor_protocol::message::Timeline;
-use parlor_protocol::room::Role;
-use parlor_protocol::sync::{Entry, Marker, UserChanges};
-use parlor_protocol::{Extensions, UserId};
-use sqlx::sqlite::SqliteRow;
+use parlor_protocol::UserId;
+use parlor_protocol::sync::{Entry, UserChanges};
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::error::from_sqlx;
-use super::rooms::{self, read_summary, summary_columns};
-use super::value::{int, number, room};
+use super::rooms::{self, summary_columns};
+use super::value::{Columns, int};
 use crate::store::Result;
-
-/// Entries of one reply, and bytes of them: with the heads of all rooms beside them they fit a frame.
-const ENTRIES: usize = ROOMS_PER_USER;
-const ENTRY_BYTES: usize = PAGE_TEXT_BYTES;
+use crate::store::shared::own;
 
 pub(super) async fn user_changes(
     readers: &SqlitePool,
@@ -32,32 +25,15 @@ pub(super) async fn user_changes(
     .fetch_one(&mut *reading)
     .await
     .map_err(from_sqlx)?;
-    let rev = number(&rev, 0)?;
-    // Whoever holds nothing, or more than there is, gets the list of rooms from its start.
-    let held = since.filter(|since| *since <= rev);
-    let reset = held.is_none();
+    let rev = rev.number(0)?;
+    let held = own::held(since, rev);
     let mut entries = changed_rooms(&mut reading, user, held).await?;
     if let Some(held) = held {
         entries.extend(moved_markers(&mut reading, user, held).await?);
-        entries.sort_by_key(|entry| entry.rev);
     }
-    let through = cut(&mut entries).unwrap_or(rev);
-    let heads = rooms::heads_in(&mut reading, user)
-        .await?
-        .into_iter()
-        .map(|(head, _)| head)
-        .collect();
+    let heads = rooms::heads_in(&mut reading, user).await?;
     reading.commit().await.map_err(from_sqlx)?;
-    let since = since.unwrap_or(0);
-    Ok(UserChanges {
-        since,
-        through,
-        rev,
-        reset,
-        entries,
-        heads,
-        ext: Extensions::NONE,
-    })
+    Ok(own::reply(since, rev, entries, heads))
 }
 
 /// Rooms that the person came into, left, or has another role in since; without `since` all that
@@ -79,12 +55,12 @@ async fn changed_rooms(
     ))
     .bind(user.0.to_vec())
     .bind(since.map(int))
-    .bind(int(ENTRIES as u64 + 1))
+    .bind(int(own::ROWS))
     .fetch_all(reading)
     .await
     .map_err(from_sqlx)?
     .iter()
-    .map(room_entry)
+    .map(own::room_entry)
     .collect()
 }
 
@@ -104,46 +80,11 @@ async fn moved_markers(
     )
     .bind(user.0.to_vec())
     .bind(int(since))
-    .bind(int(ENTRIES as u64 + 1))
+    .bind(int(own::ROWS))
     .fetch_all(reading)
     .await
     .map_err(from_sqlx)?
     .iter()
-    .map(marker_entry)
+    .map(own::marker_entry)
     .collect()
-}
-
-/// Leaves what one reply holds; `Some`: the rev of the last one kept, where others follow.
-fn cut(entries: &mut Vec<Entry>) -> Option<u64> {
-    let mut bytes = 0;
-    let fitting = entries.iter().take_while(|entry| {
-        bytes += entry.body.len();
-        bytes <= ENTRY_BYTES
-    });
-    // One fits always: an entry is smaller than a frame.
-    let keep = fitting.count().clamp(1, ENTRIES);
-    let more = keep < entries.len();
-    entries.truncate(keep);
-    entries.last().filter(|_| more).map(|last| last.rev)
-}
-
-fn room_entry(row: &SqliteRow) -> Result<Entry> {
-    let rev = number(row, 0)?;
-    let summary = read_summary(row, 1)?;
-    Ok(if summary.role == Role::NONE {
-        Entry::user_room_gone(rev, summary.room)
-    } else {
-        Entry::user_room(rev, &summary)
-    })
-}
-
-fn marker_entry(row: &SqliteRow) -> Result<Entry> {
-    let marker = Marker {
-        room: room(row, 1)?,
-        timeline: Timeline(number(row, 2)?),
-        seq: number(row, 3)?,
-        unread_gone: number(row, 4)?,
-        ext: Extensions::NONE,
-    };
-    Ok(Entry::user_marker(number(row, 0)?, &marker))
 }

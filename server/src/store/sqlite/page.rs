@@ -1,19 +1,15 @@
 //! Pages: row = seq, so every place of a timeline is a range of seqs, worked out in the same
 //! statement, and so in the same snapshot, that reads it.
 
-use std::collections::VecDeque;
-
 use futures_util::TryStreamExt;
-use parlor_protocol::limit::{PAGE_MESSAGES, PAGE_TEXT_BYTES};
-use parlor_protocol::message::{Message, Page, Place, Timeline};
-use parlor_protocol::{Extensions, RoomId};
-use sqlx::Row;
+use parlor_protocol::message::Page;
 use sqlx::SqlitePool;
 
 use super::error::from_sqlx;
-use super::message::{self, message_columns};
-use super::value::{int, number};
+use super::value::int;
 use crate::store::Result;
+use crate::store::shared::page::{Asked, Kind, PageReply};
+use crate::store::shared::rows::message_columns;
 
 /// A statement for one place: the lowest and the highest seq wanted, and which end comes first.
 /// Parameters: room, timeline, first visible seq, seq, limit. A thread is as visible as its root.
@@ -52,83 +48,26 @@ const AROUND: &str = page_sql!(
     "ASC"
 );
 
-#[allow(clippy::too_many_arguments)]
-pub(super) async fn page(
-    readers: &SqlitePool,
-    room: RoomId,
-    timeline: Timeline,
-    place: Place,
-    seq: u64,
-    limit: u16,
-    visible_from: u64,
-) -> Result<Page> {
-    let (sql, seq, backwards) = match place {
-        Place::BEFORE => (BEFORE, seq, true),
-        Place::AFTER => (FROM, seq.saturating_add(1), false),
-        Place::FROM => (FROM, seq, false),
-        Place::AROUND => (AROUND, seq, false),
-        _ => (NEWEST, 0, true),
+pub(super) async fn page(readers: &SqlitePool, asked: Asked) -> Result<Page> {
+    let range = asked.range();
+    let sql = match range.kind {
+        Kind::Newest => NEWEST,
+        Kind::Before => BEFORE,
+        Kind::From => FROM,
+        Kind::Around => AROUND,
     };
-    let limit = limit.clamp(1, PAGE_MESSAGES);
-    // Far outside of any timeline, and far from the end of SQLite's numbers.
-    let seq = seq.min(1 << 53);
     let mut rows = sqlx::query(sql)
-        .bind(room.0.to_vec())
-        .bind(int(timeline.0))
-        .bind(int(visible_from.min(1 << 53)))
-        .bind(int(seq))
-        .bind(i64::from(limit))
+        .bind(asked.room.0.to_vec())
+        .bind(int(asked.timeline.0))
+        .bind(range.visible_from)
+        .bind(range.seq)
+        .bind(range.limit)
         .fetch(readers);
-    let mut page = Page {
-        room,
-        timeline,
-        floor: 1,
-        head: 0,
-        as_of: 0,
-        messages: Vec::new(),
-        ext: Extensions::NONE,
-    };
-    let mut kept = Kept {
-        messages: VecDeque::new(),
-        bytes: 0,
-        around: (place == Place::AROUND).then_some(seq),
-    };
+    let mut reply = PageReply::new(&asked);
     while let Some(row) = rows.try_next().await.map_err(from_sqlx)? {
-        (page.floor, page.head, page.as_of) =
-            (number(&row, 0)?, number(&row, 1)?, number(&row, 2)?);
-        let empty: Option<i64> = row.try_get(3).map_err(from_sqlx)?;
-        if empty.is_none() || !kept.take(message::read(&row, 3)?) {
+        if !reply.take(&row)? {
             break;
         }
     }
-    page.messages = kept.messages.into();
-    if backwards {
-        page.messages.reverse();
-    }
-    Ok(page)
-}
-
-/// Messages kept within the bytes of one page, without a gap.
-struct Kept {
-    messages: VecDeque<Message>,
-    bytes: usize,
-    /// The seq that must be among them.
-    around: Option<u64>,
-}
-
-impl Kept {
-    /// Takes the next one; `false` when the page is full. Around a seq, what lies furthest before
-    /// it makes room.
-    fn take(&mut self, message: Message) -> bool {
-        self.bytes += message.text.len();
-        let past = self.around.is_none_or(|seq| message.seq > seq);
-        if self.bytes > PAGE_TEXT_BYTES && past && !self.messages.is_empty() {
-            return false;
-        }
-        self.messages.push_back(message);
-        while self.bytes > PAGE_TEXT_BYTES && self.messages.len() > 1 {
-            self.bytes -= self.messages.pop_front().map_or(0, |gone| gone.text.len());
-        }
-        true
-    }
+    Ok(reply.finish())
 }

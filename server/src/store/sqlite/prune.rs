@@ -2,37 +2,26 @@
 
 use std::sync::Arc;
 
-use parlor_protocol::limit::{CLOCK_AHEAD_MS, SEND_KEY_LIFE_MS};
-
 use super::error::from_sqlx;
 use super::value::int;
 use super::writer::Writer;
 use crate::store::Result;
+use crate::store::shared::prune::Expiring;
 
-/// How long an uploaded text waits for its message, ms: a day.
-const UNUSED_TEXT_MS: u64 = 24 * 3600 * 1000;
-
-const SESSIONS: &str =
-    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 LIMIT ?2)";
-const INVITES: &str =
-    "DELETE FROM invites WHERE code IN (SELECT code FROM invites WHERE expires_at <= ?1 LIMIT ?2)";
-const TEXTS: &str = "DELETE FROM long_texts WHERE hash IN
-    (SELECT hash FROM long_texts WHERE refs = 0 AND made_at <= ?1 LIMIT ?2)";
-// Keys grow with time, so those that can have expired lie below the one that begins at that time;
-// among them are a few young rows of messages that waited long in an outbox.
-const SEND_KEYS: &str = "DELETE FROM send_keys WHERE (key, sender) IN
-    (SELECT key, sender FROM send_keys WHERE key < unhex(printf('%012x', ?1)) AND at <= ?1 LIMIT ?2)";
+const EXPIRING: Expiring = Expiring {
+    sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= ?1 LIMIT ?2)",
+    invites: "DELETE FROM invites WHERE code IN (SELECT code FROM invites WHERE expires_at <= ?1 LIMIT ?2)",
+    texts: "DELETE FROM long_texts WHERE hash IN
+    (SELECT hash FROM long_texts WHERE refs = 0 AND made_at <= ?1 LIMIT ?2)",
+    // Keys grow with time, so those that can have expired lie below the one that begins at that time;
+    // among them are a few young rows of messages that waited long in an outbox.
+    send_keys: "DELETE FROM send_keys WHERE (key, sender) IN
+    (SELECT key, sender FROM send_keys WHERE key < unhex(printf('%012x', ?1)) AND at <= ?1 LIMIT ?2)",
+};
 
 pub(super) async fn prune(writer: &Arc<Writer>, now_ms: u64, limit: u32) -> Result<u64> {
-    let keys_before = now_ms.saturating_sub(SEND_KEY_LIFE_MS + CLOCK_AHEAD_MS);
-    let texts_before = now_ms.saturating_sub(UNUSED_TEXT_MS);
     let mut gone = 0;
-    for (sql, before_ms) in [
-        (SESSIONS, now_ms),
-        (INVITES, now_ms),
-        (TEXTS, texts_before),
-        (SEND_KEYS, keys_before),
-    ] {
+    for (sql, before_ms) in EXPIRING.at(now_ms) {
         let left = u64::from(limit).saturating_sub(gone);
         if left == 0 {
             break;

@@ -5,8 +5,9 @@ use parlor_protocol::{RoomId, SessionId, UserId};
 use sqlx::SqlitePool;
 
 use super::error::from_sqlx;
-use super::value::{Rows, number, room, session, user};
+use super::value::{Columns, Rows};
 use crate::store::Result;
+use crate::store::shared::rows;
 
 fn listed<'a>(ids: impl Iterator<Item = &'a [u8; 16]>) -> String {
     let mut rows = Rows::new();
@@ -25,14 +26,7 @@ pub(super) async fn rooms(readers: &SqlitePool, rooms: &[RoomId]) -> Result<Vec<
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    let head = |row| {
-        Ok(Head {
-            room: room(row, 0)?,
-            head: number(row, 1)?,
-            rev: number(row, 2)?,
-        })
-    };
-    rows.iter().map(head).collect()
+    rows.iter().map(rows::room_head).collect()
 }
 
 pub(super) async fn people(readers: &SqlitePool, users: &[UserId]) -> Result<Vec<(UserId, u64)>> {
@@ -45,8 +39,7 @@ pub(super) async fn people(readers: &SqlitePool, users: &[UserId]) -> Result<Vec
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    let reached = |row| Ok((user(row, 0)?, number(row, 1)?));
-    rows.iter().map(reached).collect()
+    rows.iter().map(rows::user_rev).collect()
 }
 
 pub(super) async fn sessions(
@@ -60,5 +53,5 @@ pub(super) async fn sessions(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    rows.iter().map(|row| session(row, 0)).collect()
+    rows.iter().map(|row| row.session(0)).collect()
 }

@@ -2,13 +2,13 @@
 
 use parlor_protocol::account::Person;
 use parlor_protocol::limit::{PAGE_ROWS, ROOMS_PER_USER};
-use parlor_protocol::room::{Head, Role, RoomKind, RoomListing, RoomSummary};
-use parlor_protocol::{Extensions, RoomId, UserId};
-use sqlx::sqlite::SqliteRow;
+use parlor_protocol::room::{Head, Role, RoomListing, RoomSummary};
+use parlor_protocol::{RoomId, UserId};
 use sqlx::{SqliteConnection, SqlitePool};
 
-use super::error::{damaged, from_sqlx};
-use super::value::{byte, flag, int, number, optional_fixed, room, text, user};
+use super::error::from_sqlx;
+use super::value::{Columns, int};
+use crate::store::shared::rows;
 use crate::store::{Access, Result};
 
 pub(super) async fn access(
@@ -17,7 +17,7 @@ pub(super) async fn access(
     reader: UserId,
 ) -> Result<Option<Access>> {
     let row = sqlx::query(
-        "SELECT r.kind, coalesce(m.role, 0), coalesce(m.visible_from, 1)
+        "SELECT r.kind, coalesce(m.role, 0), coalesce(m.visible_from, 1), r.rev
          FROM rooms r LEFT JOIN members m ON m.room = r.id AND m.user = ?2
          WHERE r.room = ?1 AND (r.kind = 0 OR m.role IS NOT NULL)",
     )
@@ -26,15 +26,7 @@ pub(super) async fn access(
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    let access = |row: SqliteRow| {
-        let (kind, role) = (RoomKind(byte(&row, 0)?), Role(byte(&row, 1)?));
-        Ok(Access {
-            kind,
-            role,
-            visible_from: number(&row, 2)?,
-        })
-    };
-    row.map(access).transpose()
+    row.as_ref().map(rows::access).transpose()
 }
 
 pub(super) async fn room_by_name(readers: &SqlitePool, folded: &str) -> Result<Option<RoomId>> {
@@ -43,10 +35,10 @@ pub(super) async fn room_by_name(readers: &SqlitePool, folded: &str) -> Result<O
         .fetch_optional(readers)
         .await
         .map_err(from_sqlx)?;
-    row.map(|row| room(&row, 0)).transpose()
+    row.map(|row| row.room(0)).transpose()
 }
 
-/// Columns of `rooms r`, `members m` and `markers k` that [`read_summary`] takes, for the reader in
+/// Columns of `rooms r`, `members m` and `markers k` that [`rows::summary`] takes, for the reader in
 /// the parameter `?1`.
 macro_rules! summary_columns {
     () => {
@@ -58,25 +50,6 @@ macro_rules! summary_columns {
     };
 }
 pub(super) use summary_columns;
-
-pub(super) fn read_summary(row: &SqliteRow, first: usize) -> Result<RoomSummary> {
-    Ok(RoomSummary {
-        room: room(row, first)?,
-        kind: RoomKind(byte(row, first + 1)?),
-        name: text(row, first + 2)?,
-        topic: text(row, first + 3)?,
-        direct_with: optional_fixed(row, first + 4)?.map(UserId),
-        role: Role(byte(row, first + 5)?),
-        members: u32::try_from(number(row, first + 6)?).map_err(|_| damaged("a count"))?,
-        head: number(row, first + 7)?,
-        floor: number(row, first + 8)?,
-        rev: number(row, first + 9)?,
-        visible_from: number(row, first + 10)?,
-        read: number(row, first + 11)?,
-        unread_gone: number(row, first + 12)?,
-        ext: Extensions::NONE,
-    })
-}
 
 pub(super) async fn summary(
     readers: &SqlitePool,
@@ -96,7 +69,7 @@ pub(super) async fn summary(
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    row.map(|row| read_summary(&row, 0)).transpose()
+    row.map(|row| rows::summary(&row, 0)).transpose()
 }
 
 pub(super) async fn heads(readers: &SqlitePool, reader: UserId) -> Result<Vec<(Head, bool)>> {
@@ -116,15 +89,7 @@ pub(super) async fn heads_in(
     .fetch_all(reading)
     .await
     .map_err(from_sqlx)?;
-    let head = |row: &SqliteRow| {
-        let head = Head {
-            room: room(row, 0)?,
-            head: number(row, 1)?,
-            rev: number(row, 2)?,
-        };
-        Ok((head, RoomKind(byte(row, 3)?) == RoomKind::DIRECT))
-    };
-    rows.iter().map(head).collect()
+    rows.iter().map(rows::head).collect()
 }
 
 pub(super) async fn directory(
@@ -145,16 +110,7 @@ pub(super) async fn directory(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    let listing = |row: &SqliteRow| {
-        Ok(RoomListing {
-            room: room(row, 0)?,
-            name: text(row, 1)?,
-            topic: text(row, 2)?,
-            members: u32::try_from(number(row, 3)?).map_err(|_| damaged("a count"))?,
-            joined: flag(row, 4)?,
-        })
-    };
-    rows.iter().map(listing).collect()
+    rows.iter().map(rows::listing).collect()
 }
 
 pub(super) async fn members(
@@ -174,15 +130,7 @@ pub(super) async fn members(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    let member = |row: &SqliteRow| {
-        let person = Person {
-            id: user(row, 0)?,
-            name: text(row, 1)?,
-            display_name: text(row, 2)?,
-        };
-        Ok((person, Role(byte(row, 3)?)))
-    };
-    rows.iter().map(member).collect()
+    rows.iter().map(rows::member).collect()
 }
 
 pub(super) async fn member_ids(
@@ -198,5 +146,5 @@ pub(super) async fn member_ids(
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    rows.iter().map(|row| user(row, 0)).collect()
+    rows.iter().map(|row| row.user(0)).collect()
 }

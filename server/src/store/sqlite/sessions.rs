@@ -4,36 +4,15 @@ use std::sync::Arc;
 
 use parlor_protocol::{SessionId, UserId};
 use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteRow;
 
-use super::accounts::{self, user_columns};
 use super::error::from_sqlx;
-use super::value::{flag, int, number, session, text, user};
+use super::value::{Columns, int};
 use super::writer::Writer;
+use crate::store::shared::rows::{self, session_columns, user_columns};
 use crate::store::{NewSession, Result, SessionFound, SessionRow, TokenHash};
-
-/// Columns of `sessions s` that [`read`] expects.
-macro_rules! session_columns {
-    () => {
-        "s.id, s.user, s.device, s.address, s.made_at, s.seen_at, s.expires_at, s.token_at"
-    };
-}
 
 /// Sessions listed of one person.
 const LISTED: i64 = 1_000;
-
-fn read(row: &SqliteRow) -> Result<SessionRow> {
-    Ok(SessionRow {
-        id: session(row, 0)?,
-        user: user(row, 1)?,
-        device: text(row, 2)?,
-        address: text(row, 3)?,
-        made_at_ms: number(row, 4)?,
-        seen_at_ms: number(row, 5)?,
-        expires_at_ms: number(row, 6)?,
-        token_at_ms: number(row, 7)?,
-    })
-}
 
 pub(super) async fn create(writer: &Arc<Writer>, new: NewSession) -> Result<()> {
     writer
@@ -78,14 +57,7 @@ pub(super) async fn by_token(
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    let found = |row: SqliteRow| {
-        Ok(SessionFound {
-            session: read(&row)?,
-            by_next: flag(&row, 8)?,
-            user: accounts::read(&row, 9)?,
-        })
-    };
-    row.map(found).transpose()
+    row.as_ref().map(rows::session_found).transpose()
 }
 
 pub(super) async fn offer(
@@ -179,7 +151,7 @@ pub(super) async fn of_user(readers: &SqlitePool, user: UserId) -> Result<Vec<Se
     .fetch_all(readers)
     .await
     .map_err(from_sqlx)?;
-    rows.iter().map(read).collect()
+    rows.iter().map(rows::session).collect()
 }
 
 pub(super) async fn end(writer: &Arc<Writer>, user: UserId, session: SessionId) -> Result<bool> {
@@ -215,7 +187,7 @@ pub(super) async fn end_all(
                         .await
                         .map_err(from_sqlx)?;
                 held.wrote(rows.len());
-                rows.iter().map(|row| session(row, 0)).collect()
+                rows.iter().map(|row| row.session(0)).collect()
             })
         })
         .await

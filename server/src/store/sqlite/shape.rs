@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::error::from_sqlx;
 use super::open;
-use super::value::{flag, text};
+use super::value::Columns;
 use crate::store::Result;
 
 /// One line a column (with the class of its values), constraint and index.
@@ -31,24 +31,24 @@ pub async fn shape(path: &Path) -> Result<BTreeSet<String>> {
     reading.close().await.map_err(from_sqlx)?;
     let mut shape = BTreeSet::new();
     for row in &columns {
-        let class = match text(row, 2)?.as_str() {
+        let class = match row.text(2)?.as_str() {
             "INTEGER" => "number",
             "BLOB" => "bytes",
             "TEXT" => "text",
             _ => "any",
         };
-        let null = if flag(row, 3)? { "" } else { " or null" };
+        let null = if row.flag(3)? { "" } else { " or null" };
         shape.insert(format!(
             "column {}.{} {class}{null}",
-            text(row, 0)?,
-            text(row, 1)?
+            row.text(0)?,
+            row.text(1)?
         ));
     }
     for row in &named {
-        if text(row, 0)? == "index" {
-            shape.insert(format!("index {}", text(row, 1)?));
+        if row.text(0)? == "index" {
+            shape.insert(format!("index {}", row.text(1)?));
         }
-        let sql = text(row, 2)?;
+        let sql = row.text(2)?;
         let mut words = sql.split_whitespace();
         while words.any(|word| word == "CONSTRAINT") {
             shape.extend(words.next().map(|name| format!("constraint {name}")));

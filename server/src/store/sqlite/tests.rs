@@ -4,6 +4,7 @@ mod changes;
 mod copies;
 mod crash;
 mod faults;
+mod steps;
 mod work;
 
 use std::path::PathBuf;

@@ -6,10 +6,12 @@ use parlor_protocol::RoomId;
 use parlor_protocol::message::{LongText, Timeline};
 use sqlx::SqlitePool;
 
-use super::error::{damaged, from_sqlx};
-use super::value::{blob, fixed, int, number};
+use super::error::from_sqlx;
+use super::value::int;
 use super::writer::Writer;
 use crate::store::Result;
+use crate::store::shared::page::is_visible;
+use crate::store::shared::rows;
 
 /// Keeps an uploaded text until a message names it, for a day at least; one that is here already
 /// is kept for another day.
@@ -45,12 +47,7 @@ pub(super) async fn get(
     seq: u64,
     visible_from: u64,
 ) -> Result<Option<(LongText, Vec<u8>)>> {
-    let place = if timeline == Timeline::ROOM {
-        seq
-    } else {
-        timeline.0
-    };
-    if place < visible_from {
+    if !is_visible(timeline, seq, visible_from) {
         return Ok(None);
     }
     let row = sqlx::query(
@@ -66,13 +63,5 @@ pub(super) async fn get(
     .fetch_optional(readers)
     .await
     .map_err(from_sqlx)?;
-    let Some(row) = row else { return Ok(None) };
-    let bytes = u32::try_from(number(&row, 1)?).map_err(|_| damaged("a length"))?;
-    Ok(Some((
-        LongText {
-            bytes,
-            hash: fixed(&row, 0)?,
-        },
-        blob(&row, 2)?,
-    )))
+    row.as_ref().map(rows::long_text).transpose()
 }

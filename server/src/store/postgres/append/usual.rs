@@ -11,12 +11,13 @@ use parlor_protocol::{RoomId, SendKey, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
-use super::super::error::{damaged, from_sqlx};
+use super::super::error::from_sqlx;
 use super::super::failure::Failure;
-use super::super::value::{byte, int, number};
+use super::super::value::{Columns, int};
 use crate::mutation::{self, Mutation};
 use crate::room::rules::{RoomState, fingerprint};
 use crate::store::shared::collect::{self, Collect};
+use crate::store::shared::columns::damaged;
 use crate::store::shared::write::PostRow;
 use crate::store::{Change, Committed, ReaderChange, Result, RoomCommand, RoomName};
 
@@ -114,10 +115,10 @@ impl Before {
             Ok((UserId(id), rev))
         };
         Ok(Self {
-            rev: number(row, 0)?,
-            head: number(row, 1)?,
-            kind: RoomKind(byte(row, 2)?),
-            at_ms: number(row, 3)?,
+            rev: row.number(0)?,
+            head: row.number(1)?,
+            kind: RoomKind(row.byte(2)?),
+            at_ms: row.number(3)?,
             revs: people
                 .into_iter()
                 .zip(revs)
