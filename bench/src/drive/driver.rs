@@ -336,7 +336,9 @@ impl Driver {
         let mut dial = Dial::new(endpoint, target);
         // What is measured is one transport, however slow a storm makes it.
         dial.over = Over::Quic;
-        let task = tokio::spawn(link::run(user, slot.life, dial, flight, self.tell.clone()));
+        let several = self.ways.homes.several();
+        let tell = self.tell.clone();
+        let task = tokio::spawn(link::run(user, slot.life, dial, flight, several, tell));
         slot.task = Some(task.abort_handle());
     }
 

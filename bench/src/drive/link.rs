@@ -16,6 +16,8 @@ use crate::plan::UserIndex;
 const SILENT: Duration = FOREGROUND_QUIET.saturating_add(PROMPT_ANSWER);
 /// How often it looks; thousands of users share one thread.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same where another node takes over at once: what a look is late counts.
+const LOOK_OFTEN: Duration = Duration::from_millis(250);
 
 /// What a link tells, and which life of the user's link tells it.
 #[derive(Debug)]
@@ -38,14 +40,16 @@ pub(super) enum Event {
     Silent,
 }
 
-/// Dials and reads. Ends when the link does, or when nobody listens any more.
+/// Dials and reads. `several`: whether there are other nodes. Ends when the link does, or when nobody listens any more.
 pub(super) async fn run(
     user: UserIndex,
     life: u32,
     dial: Dial,
     flight: Flight,
+    several: bool,
     to: mpsc::Sender<Told>,
 ) {
+    let look_every = if several { LOOK_OFTEN } else { LOOK_EVERY };
     let tell = async |event| {
         let at = Instant::now();
         let told = Told {
@@ -69,7 +73,7 @@ pub(super) async fn run(
         }
     };
     let (mut datagrams, mut heard_at) = (link.heard(), Instant::now());
-    let mut look = pin!(sleep(LOOK_EVERY));
+    let mut look = pin!(sleep(look_every));
     loop {
         let event = tokio::select! {
             biased;
@@ -85,7 +89,7 @@ pub(super) async fn run(
                     return;
                 }
                 // Given up when its time is over, not at the next look.
-                let next = (now + LOOK_EVERY).min(heard_at + SILENT);
+                let next = (now + look_every).min(heard_at + SILENT);
                 look.as_mut().reset(next.into());
                 continue;
             }

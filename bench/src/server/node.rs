@@ -1,7 +1,7 @@
 //! One node: `parlor-server` as a process of ours, on a temporary folder, with limits made for load.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -130,11 +130,6 @@ impl Node {
             hosts: vec![Ipv4Addr::LOCALHOST.to_string()],
             port: self.port.number(),
         }
-    }
-
-    /// The same for a socket.
-    pub fn socket_address(&self) -> SocketAddr {
-        self.port.loopback()
     }
 
     /// Its process, while it runs.
