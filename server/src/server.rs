@@ -92,8 +92,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
     let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let slow_ms = config.database.slow_ms;
-    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
+    let store = measured(opened, &metrics, &config);
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
@@ -205,6 +204,11 @@ impl Server {
         let _ = fs::remove_file(&self.admin_socket);
         drop(self.data);
     }
+}
+
+fn measured(opened: Box<dyn Store>, metrics: &Arc<Metrics>, config: &Config) -> Arc<dyn Store> {
+    let slow_ms = config.database.slow_ms;
+    Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms))
 }
 
 /// Joins the cluster's other nodes. A Redis that is merely away does not keep a node from starting:
