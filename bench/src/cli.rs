@@ -11,6 +11,10 @@ use crate::shape::{Scenario, Shape};
 
 /// Users and rooms that one run may have.
 const USERS: u32 = 100_000;
+/// Server processes of one run: more would only take each other's time.
+const NODES: u32 = 8;
+/// Users that read in one run: 40,000 reads a second.
+const READERS: u32 = 10_000;
 
 /// Loads a Parlor server with virtual users and checks every delivery.
 #[derive(Debug, Parser)]
@@ -80,6 +84,21 @@ pub struct RunOptions {
     /// replay: read all of it back through the terminal client, and compare
     #[arg(long)]
     pub read_back: bool,
+    /// Server processes; more than one share a PostgreSQL and a Redis, which are started, too
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(NODES)))]
+    pub nodes: Option<u32>,
+    /// One node on PostgreSQL and Redis instead of SQLite
+    #[arg(long)]
+    pub postgres: bool,
+    /// mix-read, mix-write, mix: users that read, four times a second each
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(READERS)))]
+    pub readers: Option<u32>,
+    /// lossy: packets lost each way
+    #[arg(long, value_name = "PERCENT")]
+    pub loss: Option<f64>,
+    /// lossy: what the network adds to a round trip
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub round_trip: Option<u32>,
     /// Write the report as JSON; - for standard output
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -88,6 +107,8 @@ pub struct RunOptions {
     pub html: Option<PathBuf>,
 }
 
+/// Above it no link would come to stand, per cent.
+const MOST_LOSS: f64 = 50.0;
 /// Longest window and warm-up, s: a day.
 const LONGEST_S: f64 = 86_400.0;
 
@@ -108,7 +129,13 @@ impl RunOptions {
             messages: self.messages.unwrap_or(usual.messages),
             read_back: self.read_back,
             scenario: self.scenario,
+            nodes: self.nodes.unwrap_or(usual.nodes),
+            postgres: self.postgres,
+            readers: self.readers.unwrap_or(usual.readers),
+            loss: self.loss.unwrap_or(usual.loss),
+            round_trip_ms: self.round_trip.unwrap_or(usual.round_trip_ms),
         };
+        self.check_place(&shape)?;
         if shape.rooms > shape.users {
             return Err(format!(
                 "--rooms {} is more than --users {}: every room needs somebody",
@@ -133,6 +160,37 @@ impl RunOptions {
             return Err("bare has no application, so --realistic has nothing to ask".to_owned());
         }
         Ok(shape)
+    }
+
+    /// Which servers and networks a scenario can have.
+    fn check_place(&self, shape: &Shape) -> Result<(), String> {
+        use Scenario::{Bare, Lossy, Reconnect, Replay, Restart};
+        let name = shape.scenario.name();
+        let starts = !matches!(shape.scenario, Bare | Lossy | Replay | Restart);
+        if shape.is_cluster() && !starts {
+            return Err(format!(
+                "--nodes and --postgres: {name} has one node, on SQLite"
+            ));
+        }
+        if self.accounts.is_some() && (self.nodes.is_some() || shape.postgres) {
+            return Err("--nodes and --postgres are for servers that are started here; leave --server and --accounts out".to_owned());
+        }
+        if shape.scenario == Reconnect && shape.nodes < 2 {
+            return Err(
+                "reconnect needs --nodes 2 or more: users of the killed one go to the others"
+                    .to_owned(),
+            );
+        }
+        if self.readers.is_some() && !shape.is_mix() {
+            return Err("--readers belongs to mix-read, mix-write and mix".to_owned());
+        }
+        if shape.is_far() && shape.scenario != Lossy {
+            return Err("--loss and --round-trip belong to lossy".to_owned());
+        }
+        if !(0.0..=MOST_LOSS).contains(&shape.loss) {
+            return Err(format!("--loss is from 0 to {MOST_LOSS} per cent"));
+        }
+        Ok(())
     }
 
     /// The server elsewhere, if one is meant.
@@ -180,6 +238,15 @@ mod tests {
             (&["one-room", "--seconds=-1"], "--seconds"),
             (&["one-room", "--read-back"], "--read-back"),
             (&["nowhere"], "nowhere"),
+            (&["restart", "--nodes", "2"], "--nodes"),
+            (&["reconnect", "--nodes", "1"], "--nodes 2"),
+            (&["one-room", "--readers", "3"], "--readers"),
+            (&["one-room", "--loss", "2"], "--loss"),
+            (&["lossy", "--loss", "80"], "--loss"),
+            (
+                &["cluster", "--nodes", "2", "--accounts", "f"],
+                "--accounts",
+            ),
             (&["one-room", "--server", "parlor://h/j/c"], "--accounts"),
         ] {
             let error = shape(arguments).unwrap_err();

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parlor_services::relay::Stats;
 use tokio::time::sleep_until;
 
 use crate::drive::{Command, DriveError, Entering, LoadThread, Outcome, Reading};
 use crate::measure::{ProcessSample, sample};
+use crate::network::Network;
 use crate::progress::Progress;
 use crate::report::Usage;
-use crate::server::{Metrics, Server};
+use crate::server::{Metrics, Server, ServicesSample};
 
 /// How often everything is looked at.
 const TICK: Duration = Duration::from_millis(50);
@@ -89,7 +91,9 @@ impl Seen {
 #[derive(Clone, Debug, Default)]
 pub struct Mark {
     pub at: Option<Instant>,
-    pub server: Option<ProcessSample>,
+    /// By node; `None` for one that did not run.
+    pub nodes: Vec<Option<ProcessSample>>,
+    pub services: Option<ServicesSample>,
     pub generator: ProcessSample,
     pub metrics: Option<Metrics>,
     pub reading: Reading,
@@ -99,6 +103,8 @@ pub struct Mark {
 #[derive(Debug)]
 pub struct Conductor {
     pub server: Server,
+    /// What lies before the server; it turns bad when the plan begins.
+    pub network: Option<Network>,
     pub load: LoadThread,
     pub interrupt: Interrupt,
     pub progress: Progress,
@@ -114,20 +120,27 @@ pub struct Conductor {
     started: Instant,
 }
 
-/// Highest resident memory of both processes, bytes.
-#[derive(Clone, Copy, Debug, Default)]
+/// Highest resident memory of the processes, bytes.
+#[derive(Clone, Debug, Default)]
 pub struct Peak {
-    pub server: Option<u64>,
+    /// By node.
+    pub nodes: Vec<Option<u64>>,
     pub generator: u64,
     /// Highest number of open database connections.
     pub db_connections: Option<u64>,
 }
 
 impl Conductor {
-    pub fn new(server: Server, load: LoadThread, interrupt: Interrupt) -> Self {
+    pub fn new(
+        server: Server,
+        network: Option<Network>,
+        load: LoadThread,
+        interrupt: Interrupt,
+    ) -> Self {
         let now = Instant::now();
         Self {
             server,
+            network,
             load,
             interrupt,
             progress: Progress::default(),
@@ -181,6 +194,9 @@ impl Conductor {
 
     /// Starts the plan.
     pub async fn begin(&mut self) -> Result<(), ConductError> {
+        if let Some(network) = &self.network {
+            network.turn_bad();
+        }
         self.load.tell(Command::Begin).await?;
         self.began = Some(Instant::now());
         // Plots begin with the plan.
@@ -230,6 +246,7 @@ impl Conductor {
 
     /// Everything at this moment.
     pub async fn mark(&mut self) -> Mark {
+        let nodes = self.nodes();
         let metrics = self.server.metrics().await;
         self.peak.db_connections = self
             .peak
@@ -237,7 +254,8 @@ impl Conductor {
             .max(metrics.as_ref().and_then(|it| it.db_connections));
         Mark {
             at: Some(Instant::now()),
-            server: self.server.pid().and_then(sample),
+            nodes,
+            services: self.server.services().await,
             generator: sample(std::process::id()).unwrap_or_default(),
             metrics,
             reading: self.load.board.read(),
@@ -277,15 +295,26 @@ impl Conductor {
         let watched = Watched {
             usage: self.usage,
             peak: self.peak,
+            network: self.network.as_ref().map(Network::stats),
         };
         Ok((outcome, watched, self.server))
     }
 
-    /// Samples both processes, and shows where the load is.
+    /// By node; `None` for one that does not run.
+    fn nodes(&self) -> Vec<Option<ProcessSample>> {
+        let pids = self.server.pids().into_iter();
+        pids.map(|pid| pid.and_then(sample)).collect()
+    }
+
+    /// Samples the processes, and shows where the load is.
     fn look(&mut self, now: Instant) {
-        let server = self.server.pid().and_then(sample);
+        let nodes = self.nodes();
         let generator = sample(std::process::id()).unwrap_or_default();
-        self.peak.server = self.peak.server.max(server.map(|it| it.rss_bytes));
+        self.peak.nodes.resize(nodes.len(), None);
+        for (peak, node) in self.peak.nodes.iter_mut().zip(&nodes) {
+            *peak = (*peak).max(node.map(|it| it.rss_bytes));
+        }
+        let server = together(&nodes);
         self.peak.generator = self.peak.generator.max(generator.rss_bytes);
         let mut server_cpu = self.usage.last().and_then(|it| it.server_cpu);
         if now >= self.next_usage {
@@ -328,9 +357,21 @@ impl Conductor {
     }
 }
 
+/// All nodes that run, as one process.
+fn together(nodes: &[Option<ProcessSample>]) -> Option<ProcessSample> {
+    let running = nodes.iter().copied().flatten();
+    running.reduce(|one, other| ProcessSample {
+        cpu: one.cpu + other.cpu,
+        rss_bytes: one.rss_bytes + other.rss_bytes,
+        threads: one.threads + other.threads,
+    })
+}
+
 /// What was seen of the processes, when the load has ended.
 #[derive(Debug)]
 pub struct Watched {
     pub usage: Vec<Usage>,
     pub peak: Peak,
+    /// What became of packets on the way, where they went through a bad network.
+    pub network: Option<Stats>,
 }

@@ -14,6 +14,7 @@ pub mod conduct;
 pub mod corpus;
 pub mod drive;
 pub mod measure;
+pub mod network;
 pub mod plan;
 pub mod preflight;
 pub mod progress;

@@ -23,6 +23,18 @@ pub enum Scenario {
     Bare,
     /// A real log, its people and its order
     Replay,
+    /// Nodes joined by Redis over PostgreSQL, users spread evenly over them
+    Cluster,
+    /// A node of a cluster killed under load: how long until all its users are back on others
+    Reconnect,
+    /// Many who read beside few who write
+    MixRead,
+    /// Many who write beside few who read
+    MixWrite,
+    /// As many of both as people are
+    Mix,
+    /// One room behind a network that loses packets and takes its time
+    Lossy,
 }
 
 impl Scenario {
@@ -37,6 +49,12 @@ impl Scenario {
             Self::Restart => "restart",
             Self::Bare => "bare",
             Self::Replay => "replay",
+            Self::Cluster => "cluster",
+            Self::Reconnect => "reconnect",
+            Self::MixRead => "mix-read",
+            Self::MixWrite => "mix-write",
+            Self::Mix => "mix",
+            Self::Lossy => "lossy",
         }
     }
 }
@@ -61,6 +79,16 @@ pub struct Shape {
     pub messages: u32,
     /// The terminal client reads the replay back.
     pub read_back: bool,
+    /// Server processes.
+    pub nodes: u32,
+    /// One node, too, is on PostgreSQL and Redis.
+    pub postgres: bool,
+    /// Users that read beside the load, where the scenario has some of its own.
+    pub readers: u32,
+    /// Share of packets lost each way, per cent.
+    pub loss: f64,
+    /// What the network adds to a round trip, ms.
+    pub round_trip_ms: u32,
 }
 
 /// Every tenth user of a realistic load only receives.
@@ -84,6 +112,18 @@ impl Shape {
             corpus: None,
             messages: 50_000,
             read_back: false,
+            nodes: 1,
+            postgres: false,
+            readers: 0,
+            loss: 0.0,
+            round_trip_ms: 0,
+        };
+        let mix = |users, rooms, rate, readers| Self {
+            users,
+            rooms,
+            rate,
+            readers,
+            ..usual.clone()
         };
         match scenario {
             Scenario::OneRoom | Scenario::Bare | Scenario::Storm => usual,
@@ -107,6 +147,21 @@ impl Shape {
                 rate: 500.0,
                 ..usual
             },
+            Scenario::Cluster | Scenario::Reconnect => Self {
+                rooms: 100,
+                rate: 1_000.0,
+                nodes: 2,
+                ..usual
+            },
+            Scenario::MixRead => mix(200, 20, 20.0, 200),
+            Scenario::MixWrite => mix(800, 80, 800.0, 20),
+            Scenario::Mix => mix(500, 50, 250.0, 100),
+            Scenario::Lossy => Self {
+                users: 200,
+                rate: 20.0,
+                loss: 2.0,
+                ..usual
+            },
         }
     }
 
@@ -117,7 +172,24 @@ impl Shape {
 
     /// Users that read beside the load; they come after the others.
     pub fn readers(&self) -> u32 {
-        if self.realistic { READERS } else { 0 }
+        let beside = if self.realistic { READERS } else { 0 };
+        self.readers.max(beside)
+    }
+
+    /// Whether it has readers as its purpose.
+    pub fn is_mix(&self) -> bool {
+        use Scenario::{Mix, MixRead, MixWrite};
+        matches!(self.scenario, MixRead | MixWrite | Mix)
+    }
+
+    /// Whether the server is on PostgreSQL and Redis.
+    pub fn is_cluster(&self) -> bool {
+        self.nodes > 1 || self.postgres
+    }
+
+    /// Whether a bad network lies before the server.
+    pub fn is_far(&self) -> bool {
+        self.loss > 0.0 || self.round_trip_ms > 0
     }
 
     /// Accounts that the run needs.
@@ -151,5 +223,25 @@ mod tests {
         };
         assert_eq!(shape.senders().len(), 900);
         assert_eq!(shape.accounts(), 1_010);
+    }
+
+    #[test]
+    fn a_mix_has_readers_of_its_own_and_one_node_alone_is_no_cluster() {
+        let mix = Shape::usual(Scenario::MixRead);
+        assert_eq!((mix.readers(), mix.accounts()), (200, 400));
+        let cluster = Shape::usual(Scenario::Cluster);
+        assert!(cluster.is_cluster());
+        let alone = Shape {
+            nodes: 1,
+            ..cluster
+        };
+        assert!(!alone.is_cluster());
+        assert!(
+            Shape {
+                postgres: true,
+                ..alone
+            }
+            .is_cluster()
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use parlor_protocol::hello::Node;
 use parlor_protocol::link::{JoinLink, ServerAddress};
 use parlor_protocol::{SessionId, UserId};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ pub struct Account {
     pub administrator: bool,
     pub session: SessionId,
     pub server: ServerAddress,
+    /// Nodes of the installation, as it last named several: it is found though its address is dead.
+    pub nodes: Vec<ServerAddress>,
     pub trust: Trust,
     pub installation: String,
     /// The session ended elsewhere; why.
@@ -56,6 +59,8 @@ struct Stored {
     administrator: bool,
     session: String,
     server: String,
+    #[serde(default)]
+    nodes: Vec<String>,
     /// Pins; none: a certificate by an authority.
     pins: Vec<String>,
     installation: String,
@@ -83,6 +88,20 @@ impl Account {
         let stored: Stored =
             serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         Self::from_stored(stored).map(Some).map_err(unreadable)
+    }
+
+    /// Takes the node list of a welcome. One that names a single node says nothing that the address
+    /// does not; the order says only how full the nodes are.
+    pub(crate) fn take_nodes(&mut self, named: &[Node]) {
+        if named.len() < 2 {
+            return;
+        }
+        let mut nodes: Vec<ServerAddress> = named
+            .iter()
+            .filter_map(|node| node.address.parse().ok())
+            .collect();
+        nodes.sort_by_key(ToString::to_string);
+        self.nodes = nodes;
     }
 
     /// Whether a join link is of the account's own server. A key that is known decides, by whatever
@@ -129,6 +148,7 @@ impl Account {
             administrator,
             session,
             server,
+            nodes,
             trust,
             installation,
             ended,
@@ -144,6 +164,7 @@ impl Account {
             administrator: *administrator,
             session: session.to_string(),
             server: server.to_string(),
+            nodes: nodes.iter().map(ToString::to_string).collect(),
             pins,
             installation: installation.clone(),
             ended: ended.clone(),
@@ -158,6 +179,7 @@ impl Account {
             administrator,
             session,
             server,
+            nodes,
             pins,
             installation,
             ended,
@@ -173,6 +195,8 @@ impl Account {
             administrator,
             session: session.parse().map_err(told)?,
             server: server.parse().map_err(told)?,
+            // They only help: one that cannot be read is one less.
+            nodes: nodes.iter().filter_map(|it| it.parse().ok()).collect(),
             trust: if pins.is_empty() {
                 Trust::Ca
             } else {
@@ -204,6 +228,7 @@ mod tests {
             administrator: true,
             session: SessionId::new(),
             server: "example.org,10.0.0.1:7443".parse().unwrap(),
+            nodes: vec!["node2.example.org:7443".parse().unwrap()],
             trust,
             installation: "Example".to_owned(),
             ended: None,
@@ -244,6 +269,40 @@ mod tests {
         assert_eq!(Account::read(&path).unwrap(), Some(account));
         Account::remove(&path).unwrap();
         assert_eq!(Account::read(&path).unwrap(), None);
+    }
+
+    #[test]
+    fn a_profile_of_an_earlier_release_knows_no_nodes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("account.json");
+        let mut account = account(Trust::Ca);
+        account.write(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json.as_object_mut().unwrap().remove("nodes");
+        fs::write(&path, json.to_string()).unwrap();
+        account.nodes.clear();
+        assert_eq!(Account::read(&path).unwrap(), Some(account));
+    }
+
+    #[test]
+    fn nodes_are_kept_in_an_order_that_does_not_change_with_their_load() {
+        let node = |address: &str| Node {
+            address: address.to_owned(),
+            load: 0,
+        };
+        let (a, b) = (node("a.example.org:7443"), node("b.example.org:7443"));
+        let mut account = account(Trust::Ca);
+        account.take_nodes(&[b.clone(), a.clone()]);
+        let kept = account.nodes.clone();
+        assert_eq!(
+            kept,
+            ["a.example.org:7443", "b.example.org:7443"].map(|it| it.parse().unwrap())
+        );
+        account.take_nodes(&[a.clone(), b]);
+        assert_eq!(account.nodes, kept);
+        account.take_nodes(&[a]);
+        assert_eq!(account.nodes, kept, "the others may only be away");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod bus;
 pub mod codec;
+pub mod conditional;
 pub mod error;
 pub mod extension;
 pub mod frame;

@@ -3,6 +3,7 @@
 mod backup;
 mod database;
 mod doctor;
+mod drain;
 mod flags;
 mod init;
 mod invite;
@@ -67,6 +68,8 @@ enum Command {
     Invite(invite::Invite),
     /// How the running server is
     Status(status::Show),
+    /// Send the running node's clients to the cluster's other nodes
+    Drain(drain::Drain),
     /// Settings: what is in force, and what there is
     #[command(subcommand)]
     Config(settings::Settings),
@@ -147,6 +150,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::User(user) => user.run(&loaded()?),
         Command::Invite(invite) => invite.run(&loaded()?),
         Command::Status(show) => show.run(&loaded()?),
+        Command::Drain(drain) => drain.run(&loaded()?),
         Command::Config(settings) => settings.run(loaded),
         Command::Backup(backup) => backup.run(&loaded()?),
         Command::Restore(restore) => restore.run(&loaded()?),

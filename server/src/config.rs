@@ -48,6 +48,8 @@ section! {
         invite: Invite = Invite::default();
         /// What one person or address may ask for, by class of request.
         limits: Limits = Limits::default();
+        /// What is kept in memory, and in a cluster in Redis, beside the database.
+        cache: Cache = Cache::default();
         /// The log, on standard error.
         log: Log = Log::default();
     }
@@ -206,6 +208,30 @@ section! {
         burst: u32 = 100, "requests", 1..=1_000_000;
         /// How many a minute after that.
         per_minute: u32 = 100, "requests/min", 1..=10_000_000;
+    }
+    with {}
+}
+
+section! {
+    Cache {
+        /// Whether anything is kept at all.
+        on: bool = true;
+        /// Entries in this node's memory; the longest unused go first.
+        entries: u32 = 65_536, "entries", 64..=16_777_216;
+        /// Memory that they take together.
+        mib: u32 = 64, "MiB", 1..=65536;
+        /// Life of a session's entry.
+        sessions_s: u32 = 86_400, "s", 1..=2_592_000;
+        /// In a cluster: how long after the database knew a session Redis alone may let it in. Ending a session waits so long when Redis does not answer; 0: the database is always asked.
+        session_lease_s: u32 = 2, "s", 0..=60;
+        /// Life of a profile.
+        users_s: u32 = 300, "s", 1..=2_592_000;
+        /// Life of lists of rooms and of members.
+        rooms_s: u32 = 600, "s", 1..=2_592_000;
+        /// Life of a room's newest page.
+        pages_s: u32 = 30, "s", 1..=86_400;
+        /// Life of what hardly ever changes.
+        static_s: u32 = 3_600, "s", 1..=2_592_000;
     }
     with {}
 }

@@ -5,6 +5,7 @@
 
 mod authority;
 mod own;
+mod tickets;
 mod tls;
 
 use std::io;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parlor_protocol::link::Pin;
+use rustls::server::ProducesTickets;
 use rustls::sign::CertifiedKey;
 
 use crate::config::Certificate;
@@ -21,6 +23,7 @@ use crate::ops::Metrics;
 
 pub use authority::Reloader;
 pub use own::{OwnKeys, rotate};
+pub use tickets::tickets;
 use tls::Resolver;
 
 /// Why a key or a certificate cannot be used.
@@ -91,6 +94,17 @@ impl Identity {
     /// The TLS side of the server. A reloaded certificate shows in handshakes that follow.
     pub fn server_config(&self) -> Result<Arc<rustls::ServerConfig>, KeyError> {
         Ok(Arc::new(tls::server_config(self.resolver.clone())?))
+    }
+
+    /// The same for a node of a cluster: sessions resume on every node whose tickets open alike (see
+    /// [`tickets`]), so that none are kept here.
+    pub fn cluster_config(
+        &self,
+        tickets: Arc<dyn ProducesTickets>,
+    ) -> Result<Arc<rustls::ServerConfig>, KeyError> {
+        let mut config = tls::server_config(self.resolver.clone())?;
+        config.ticketer = tickets;
+        Ok(Arc::new(config))
     }
 
     /// What takes changed certificate files; `None` where there are none.

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use parlor_protocol::SessionId;
 use parlor_protocol::link::{Pin, ServerAddress};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::bus::Events;
-use crate::cluster::{Peers, watch};
+use crate::cluster::{Listed, Peers, watch};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::{self, Bound, EndpointError};
 use crate::ops::Metrics;
 use crate::room::Committer;
-use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread, ToShard};
+use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread};
 use crate::store::Store;
 
 /// How often sessions just seen are noted, and how many wait for it.
@@ -29,8 +29,6 @@ const SEEN_WAITING: usize = 8_192;
 /// How often what has expired is dropped, and how much at once.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_ROWS: u32 = 2_000;
-/// Longest that a drain may take: links are given a second, the rest is slack.
-const DRAIN_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a node is made of.
 pub struct Parts {
@@ -93,6 +91,7 @@ impl Node {
             store: store.clone(),
             metrics,
             seen,
+            nodes: Arc::new(Listed::alone(&public_address)),
             public_address,
             pins,
             config,
@@ -125,9 +124,7 @@ impl Node {
 
     /// Tells all links to go, waits for them within bounds, commits what waits, ends.
     pub async fn stop(mut self) {
-        let (done, drained) = oneshot::channel();
-        self.core.shard.send(ToShard::Drain { done }).await;
-        let _ = timeout(DRAIN_WITHIN, drained).await;
+        self.core.drain().await;
         self.shard.stop().await;
         self.tasks.shutdown().await;
         self.core.store.close().await;

@@ -7,14 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parlor_protocol::Epoch;
 use parlor_protocol::link::{JoinLink, Pin};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
-use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
-use crate::cluster::{ClusterFile, ClusterFileError, Peers};
+use crate::cache;
+use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership, Taking};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::database::{self, OpenError};
@@ -25,7 +24,6 @@ use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
 use crate::ops::http::{self, HttpError, Operator, Probe};
 use crate::ops::{MeasuredStore, Metrics};
-use crate::redis::DialError;
 use crate::shard::Core;
 use crate::store::Store;
 
@@ -52,7 +50,7 @@ pub enum StartError {
     #[error(transparent)]
     Cluster(#[from] ClusterFileError),
     #[error(transparent)]
-    Redis(#[from] DialError),
+    Attach(#[from] AttachError),
     #[error("cannot make the owner link: {0}")]
     OwnerLink(String),
 }
@@ -60,6 +58,8 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     node: Node,
+    /// Its place among the nodes of its cluster.
+    membership: Option<Membership>,
     reach: Reach,
     http: Option<SocketAddr>,
     owner_link: Option<JoinLink>,
@@ -93,6 +93,13 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let metrics = Arc::new(Metrics::default());
     let opened = database::open(&config, &paths, cluster.as_ref()).await?;
     let store = measured(opened, &metrics, &config);
+    let (store, attached) = match &cluster {
+        None => (cache::of_lone_node(store, &config.cache, &metrics), None),
+        Some(cluster) => {
+            let attached = cluster::attach(&config, cluster, store, &metrics).await?;
+            (attached.store.clone(), Some(attached))
+        }
+    };
 
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
@@ -105,23 +112,38 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     };
     let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
-    let peers = match &cluster {
-        Some(cluster) => Some(join(&config, cluster, store.epoch()).await?),
+    let joined = match attached.as_ref().zip(cluster.as_ref()) {
+        Some((attached, cluster)) => {
+            let address = reach.address.clone();
+            Some(attached.join(&config, cluster, address).await?)
+        }
         None => None,
     };
+    let tls = match &cluster {
+        Some(cluster) => identity.cluster_config(key::tickets(cluster.secret.bytes()))?,
+        None => identity.server_config()?,
+    };
+    let peers = attached.map(|attached| (attached.peers, attached.events));
     let node = Node::start(Parts {
         config: config.clone(),
         store,
         peers,
         metrics: metrics.clone(),
         bound,
-        tls: identity.server_config()?,
+        tls,
         pins: identity.pins().to_vec(),
         keys,
         public_address: reach.address.clone(),
     })
     .await?;
 
+    let membership = joined.map(|joined| {
+        joined.start(Taking {
+            listed: node.core().nodes.clone(),
+            shard: node.core().shard.clone(),
+            metrics: metrics.clone(),
+        })
+    });
     let (stop, stopped) = watch::channel(false);
     let desk = Desk {
         live: node.core().clone(),
@@ -143,6 +165,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     }
     Ok(Server {
         node,
+        membership,
         reach,
         http: http_address,
         owner_link,
@@ -195,11 +218,26 @@ impl Server {
         self.node.core()
     }
 
+    /// Ends when this node cannot be of one cluster with nodes that were there before it, and says
+    /// why; never otherwise.
+    pub fn must_end(&self) -> impl Future<Output = String> + Send + use<> {
+        let strange = self.membership.as_ref().map(Membership::must_end);
+        async move {
+            match strange {
+                Some(strange) => strange.await.to_string(),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Moves the links away, commits what waits, and ends, within a few seconds.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
         self.node.stop().await;
+        if let Some(membership) = self.membership.take() {
+            membership.leave().await;
+        }
         // A leftover harms nobody: the next start removes it.
         let _ = fs::remove_file(&self.admin_socket);
         drop(self.data);
@@ -209,34 +247,6 @@ impl Server {
 fn measured(opened: Box<dyn Store>, metrics: &Arc<Metrics>, config: &Config) -> Arc<dyn Store> {
     let slow_ms = config.database.slow_ms;
     Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms))
-}
-
-/// Joins the cluster's other nodes. A Redis that is merely away does not keep a node from starting:
-/// nodes find each other's messages through the database until it is back.
-async fn join(
-    config: &Config,
-    cluster: &ClusterFile,
-    epoch: Epoch,
-) -> Result<(Arc<Peers>, Events), StartError> {
-    match cluster.redis.check().await {
-        Ok(()) => {}
-        Err(error @ (DialError::Unreachable { .. } | DialError::Silent { .. })) => {
-            tracing::warn!(%error, "Redis is away: messages of other nodes come through the database until it is back");
-        }
-        Err(error) => return Err(error.into()),
-    }
-    let mut number = [0; 8];
-    getrandom::fill(&mut number).map_err(|error| KeyError::Generate(error.to_string()))?;
-    let channels = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
-    let (bus, events) = RedisBus::start(bus::Settings {
-        address: cluster.redis.clone(),
-        prefix: cluster.prefix.clone(),
-        channels: Channels::new(channels, channels),
-        key: BusKey::derive(cluster.secret.bytes()),
-        node: NodeNumber(u64::from_be_bytes(number)),
-        epoch,
-    });
-    Ok((Arc::new(Peers::new(Arc::new(bus))), events))
 }
 
 /// Ends when the server stops.

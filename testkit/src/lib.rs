@@ -10,6 +10,7 @@ pub mod ask;
 pub mod chaos;
 pub mod checker;
 pub mod client;
+pub mod cluster;
 pub mod device;
 pub mod dump;
 pub mod hostile;
@@ -17,11 +18,9 @@ pub mod hostile;
 pub mod netns;
 pub mod nginx;
 pub mod nodes;
-pub mod port;
-pub mod postgres;
 pub mod process;
-pub mod redis;
-pub mod relay;
 pub mod server;
 pub mod skip;
-pub mod wait;
+
+// Where the load generator finds them, too.
+pub use parlor_services::{port, postgres, redis, relay, shared, wait};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use parlor_client_core::net::{Dial, Endpoint, Target, Trust};
 use parlor_protocol::link::{JoinLink, LinkError, ServerAddress};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -127,6 +128,39 @@ impl ServerProcess {
         self.owner_link
             .as_ref()
             .expect("the first start printed an owner link")
+    }
+
+    /// The same, if a start on this folder printed one: of a cluster only the first node does.
+    pub fn printed_owner_link(&self) -> Option<&JoinLink> {
+        self.owner_link.as_ref()
+    }
+
+    /// Whether it was started and neither killed nor stopped since.
+    pub fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// SIGSTOP: its connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn freeze(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn thaw(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
+        let id = self.child.as_ref().and_then(Child::id);
+        let id = id.and_then(|id| Pid::from_raw(id.cast_signed()));
+        let id = id.ok_or_else(|| io::Error::other("the server does not run"))?;
+        Ok(kill_process(id, signal).map_err(io::Error::from)?)
     }
 
     /// How a client reaches the server, at another address where a relay stands before it.

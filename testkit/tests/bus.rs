@@ -81,7 +81,7 @@ impl Node {
     /// The next frame's number.
     async fn heard(&mut self) -> u64 {
         let frame = |event: &Event| matches!(event, Event::Frame { .. });
-        let Event::Frame { channel, bytes } = self.until(frame).await else {
+        let Event::Frame { channel, bytes, .. } = self.until(frame).await else {
             unreachable!("it was a frame");
         };
         assert_eq!(channel, ROOM);
@@ -163,6 +163,7 @@ async fn a_channel_is_heard_while_anybody_needs_it() {
     b.until(begun).await;
     a.bus.publish(other, said(7));
     let frame = Event::Frame {
+        node: NodeNumber(1),
         channel: other,
         bytes: said(7),
     };
@@ -170,6 +171,7 @@ async fn a_channel_is_heard_while_anybody_needs_it() {
     b.bus.release(other);
     a.bus.publish(other, said(8));
     let frame = Event::Frame {
+        node: NodeNumber(1),
         channel: other,
         bytes: said(8),
     };

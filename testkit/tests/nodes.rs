@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use parlor_protocol::account::RevokeSession;
 use parlor_protocol::hello::Done;
 use parlor_protocol::message::Posted;
 use parlor_protocol::room::{RoomDone, RoomKind};
+use parlor_protocol::signal::{PresenceDigest, TypingDigest};
 use parlor_protocol::sync::{RoomBatch, RoomEntry, UserEntry};
-use parlor_protocol::{Code, RoomId};
+use parlor_protocol::{Code, RoomId, UserId};
 use parlor_server::config::{Config, Rate, Registration};
 use parlor_testkit::ask;
 use parlor_testkit::device::Device;
@@ -223,4 +226,41 @@ async fn nodes_that_start_together_make_one_installation() {
         "SELECT count(*) FROM invites WHERE owner = 1",
     );
     assert_eq!(owners.await.unwrap().trim(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_online_and_who_types_is_seen_across_nodes() {
+    let mut scene = Scene::new().await;
+    let (room, ada) = (scene.room, scene.ada.user());
+    let of_bob = scene.bob.user();
+    // Each sees both, though they are at different nodes.
+    for reader in [&mut scene.ada, &mut scene.bob] {
+        let mut seen = until_online(reader, room, 2).await;
+        seen.sort();
+        let mut both = [ada, of_bob];
+        both.sort();
+        assert_eq!(seen, both);
+    }
+    // Who types says so again and again: the other node may just be asking.
+    let (link, mut bob) = (scene.ada.link.clone(), scene.bob);
+    let typing = tokio::spawn(async move {
+        while link.signal(&ask::typing(room, true)) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let digest: TypingDigest = bob.push().await;
+    assert_eq!(digest.people, [ada]);
+    typing.abort();
+    scene.ada.leave().await;
+    assert_eq!(until_online(&mut bob, room, 1).await, [bob.user()]);
+}
+
+/// Waits for a digest that counts so many people; who they are.
+async fn until_online(reader: &mut Device, room: RoomId, count: u32) -> Vec<UserId> {
+    loop {
+        let digest: PresenceDigest = reader.push().await;
+        if digest.room == room && digest.online == count {
+            return digest.people.iter().map(|it| it.user).collect();
+        }
+    }
 }

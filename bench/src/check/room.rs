@@ -44,6 +44,9 @@ struct Verified {
 pub struct Flaws {
     /// Posts that it had received before.
     pub duplicated: u64,
+    /// Such posts that came along with newer ones: the wire lets a batch begin before what is held,
+    /// as one that was read from the database and one of another node may meet.
+    pub overlapped: u64,
     /// Posts that came before others that they follow.
     pub out_of_order: u64,
     /// Messages that are not what was sent, or not what other links got.
@@ -110,7 +113,13 @@ impl RoomBook {
         }
         let in_place = batch.before == held.rev;
         let mut posts = Vec::new();
-        let flaws = self.apply(held, &batch.entries, ledger, &mut posts)?;
+        let known = batch.entries.partition_point(|it| it.rev <= held.rev);
+        // All of it known is a double, some of it an overlap.
+        let overlap = if batch.rev > held.rev { known } else { 0 };
+        let before = held.pulled_rev;
+        let (over, entries) = batch.entries.split_at(overlap);
+        let mut flaws = self.apply(held, entries, ledger, &mut posts)?;
+        flaws.overlapped = over.iter().filter(|it| it.rev > before).count() as u64;
         held.rev = held.rev.max(batch.rev);
         posts.iter().copied().for_each(&mut on_post);
         if in_place && flaws.is_none() {

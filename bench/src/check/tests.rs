@@ -120,6 +120,19 @@ fn two_links_with_the_same_batches_hold_the_same() {
 }
 
 #[test]
+fn what_comes_again_before_something_new_is_an_overlap() {
+    let ledger = ledger(3);
+    let (mut book, mut link) = (RoomBook::new(0), Link::new());
+    let first = batch(0, &[message(&ledger, 1, 0), message(&ledger, 2, 1)]);
+    link.take(&mut book, &first, &ledger).unwrap();
+    let over = batch(1, &[message(&ledger, 2, 1), message(&ledger, 3, 2)]);
+    let flaws = link.take(&mut book, &over, &ledger).unwrap();
+    assert_eq!((flaws.overlapped, flaws.duplicated), (1, 0));
+    assert_eq!(link.got, [0, 1, 2]);
+    assert_eq!((link.held.rev, link.held.seq), (3, 3));
+}
+
+#[test]
 fn a_batch_that_comes_twice_is_counted_as_doubled() {
     let ledger = ledger(1);
     let (mut book, mut link) = (RoomBook::new(0), Link::new());

@@ -11,6 +11,7 @@ use parlor_protocol::{Body, Extensions};
 use tokio::sync::mpsc;
 
 use super::board::{Board, Reading};
+use super::homes::Homes;
 use super::link::{self, Event, Told};
 use super::thread::Command;
 use crate::accounts::Account;
@@ -28,6 +29,8 @@ const BOARD_EVERY: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How often it is looked whether all has arrived.
 const SETTLED_EVERY: Duration = Duration::from_millis(20);
+/// Why a link ended that nothing was heard on.
+const SILENT: &str = "the server fell silent";
 /// What sessions by password are called.
 const DEVICE: &str = "parlor-bench";
 
@@ -70,10 +73,28 @@ struct Awaited {
     users: usize,
     /// What the time is counted from.
     from: Instant,
-    /// Links made before do not count.
-    after: Option<Instant>,
+    on: On,
     /// When to look next: a look goes through all users.
     look_at: Instant,
+}
+
+/// On which links users count as in.
+#[derive(Clone, Copy, Debug)]
+enum On {
+    Any,
+    /// Links made before only seem alive.
+    After(Instant),
+    /// Links to this node only seem alive.
+    Elsewhere(usize),
+}
+
+/// How users reach the server.
+pub(super) struct Ways {
+    pub(super) endpoints: Vec<Endpoint>,
+    /// By node.
+    pub(super) targets: Vec<Target>,
+    pub(super) homes: Homes,
+    pub(super) epoch: u64,
 }
 
 /// One user's link as the driver holds it.
@@ -86,12 +107,19 @@ struct Slot {
     asked: Vec<(u32, Asked, Instant)>,
 }
 
+impl Slot {
+    /// The link has ended.
+    fn clear(&mut self) {
+        self.link = None;
+        self.task = None;
+        self.asked.clear();
+    }
+}
+
 pub(super) struct Driver {
     pub(super) world: World,
     pub(super) accounts: Vec<Account>,
-    pub(super) endpoints: Vec<Endpoint>,
-    pub(super) target: Target,
-    pub(super) epoch: u64,
+    ways: Ways,
     entering: Entering,
     slots: Vec<Slot>,
     tell: mpsc::Sender<Told>,
@@ -104,21 +132,13 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
-        world: World,
-        accounts: Vec<Account>,
-        endpoints: Vec<Endpoint>,
-        target: Target,
-        epoch: u64,
-    ) -> Self {
+    pub(super) fn new(world: World, accounts: Vec<Account>, ways: Ways) -> Self {
         let (tell, told) = mpsc::channel(EVENTS);
         Self {
             slots: accounts.iter().map(|_| Slot::default()).collect(),
             world,
             accounts,
-            endpoints,
-            target,
-            epoch,
+            ways,
             entering: Entering::Resume,
             tell,
             told,
@@ -183,14 +203,17 @@ impl Driver {
         match command {
             Command::Connect(users, entering) => {
                 self.entering = entering;
-                self.wait_for(users.len(), now, None);
+                self.wait_for(users.len(), now, On::Any);
                 self.world.connect(users, now);
             }
             Command::AwaitBack {
                 users,
                 ended,
                 listening,
-            } => self.wait_for(users, listening, Some(ended)),
+            } => self.wait_for(users, listening, On::After(ended)),
+            Command::AwaitElsewhere { users, node, ended } => {
+                self.wait_for(users, ended, On::Elsewhere(node));
+            }
             Command::Leave(users) => self.world.leave(users),
             Command::Churn(on) => self.world.churn(on),
             Command::Begin => self.world.begin(now),
@@ -200,13 +223,13 @@ impl Driver {
         self.act(now);
     }
 
-    fn wait_for(&mut self, users: usize, from: Instant, after: Option<Instant>) {
+    fn wait_for(&mut self, users: usize, from: Instant, on: On) {
         self.waits += 1;
         self.all_joined = None;
         self.awaited = Some(Awaited {
             users,
             from,
-            after,
+            on,
             look_at: from,
         });
     }
@@ -216,14 +239,20 @@ impl Driver {
         let Some(awaited) = &mut self.awaited else {
             return;
         };
-        let all = match awaited.after {
-            None => self.world.joined() >= awaited.users,
-            Some(_) if now < awaited.look_at => false,
-            Some(after) => {
-                awaited.look_at = now + LOOK_EVERY;
-                self.world.joined_since(after) >= awaited.users
+        let looks = now >= awaited.look_at;
+        let all = match awaited.on {
+            On::Any => self.world.joined() >= awaited.users,
+            On::After(_) | On::Elsewhere(_) if !looks => false,
+            On::After(after) => self.world.joined_since(after) >= awaited.users,
+            On::Elsewhere(node) => {
+                let homes = &self.ways.homes;
+                let elsewhere = |user| homes.of(user) != node;
+                self.world.joined_where(elsewhere) >= awaited.users
             }
         };
+        if looks {
+            awaited.look_at = now + LOOK_EVERY;
+        }
         if all {
             self.all_joined = Some(now.saturating_duration_since(awaited.from));
             self.awaited = None;
@@ -257,10 +286,17 @@ impl Driver {
             Event::Signal(frame) => self.world.on_signal(user, &frame, at),
             Event::GoAway(go_away) => self.world.on_go_away(user, &go_away),
             Event::Down(reason) => {
-                slot.link = None;
-                slot.task = None;
-                slot.asked.clear();
+                slot.clear();
+                self.ways.homes.turn(user);
                 self.world.on_down(user, &reason, at);
+            }
+            Event::Silent => {
+                slot.clear();
+                self.ways.homes.turn(user);
+                match self.ways.homes.several() {
+                    true => self.world.on_silent(user, at),
+                    false => self.world.on_down(user, SILENT, at),
+                }
             }
         }
     }
@@ -287,15 +323,17 @@ impl Driver {
         now: Instant,
     ) {
         let entry = self.entry(user);
-        let mut flight = Flight::new(&hello("parlor-bench", self.epoch), &entry);
+        let mut flight = Flight::new(&hello("parlor-bench", self.ways.epoch), &entry);
         let slot = &mut self.slots[user as usize];
         slot.life += 1;
         slot.asked.clear();
         for (asked, open) in rooms {
             slot.asked.push((flight.request(&open), asked, now));
         }
-        let endpoint = self.endpoints[user as usize % self.endpoints.len()].clone();
-        let mut dial = Dial::new(endpoint, self.target.clone());
+        let endpoints = &self.ways.endpoints;
+        let endpoint = endpoints[user as usize % endpoints.len()].clone();
+        let target = self.ways.targets[self.ways.homes.of(user)].clone();
+        let mut dial = Dial::new(endpoint, target);
         // What is measured is one transport, however slow a storm makes it.
         dial.over = Over::Quic;
         let task = tokio::spawn(link::run(user, slot.life, dial, flight, self.tell.clone()));

@@ -34,6 +34,8 @@ pub(super) enum Event {
     Signal(Frame),
     GoAway(Box<GoAway>),
     Down(String),
+    /// The server fell silent: a client dials elsewhere at once.
+    Silent,
 }
 
 /// Dials and reads. Ends when the link does, or when nobody listens any more.
@@ -73,18 +75,22 @@ pub(super) async fn run(
             biased;
             event = events.next() => event,
             () = look.as_mut() => {
+                let now = Instant::now();
                 let heard = link.heard();
                 if heard != datagrams {
-                    (datagrams, heard_at) = (heard, Instant::now());
-                } else if heard_at.elapsed() >= SILENT {
+                    (datagrams, heard_at) = (heard, now);
+                } else if now - heard_at >= SILENT {
                     link.close();
-                    tell(Event::Down("the server fell silent".to_owned())).await;
+                    tell(Event::Silent).await;
                     return;
                 }
-                look.as_mut().reset(tokio::time::Instant::now() + LOOK_EVERY);
+                // Given up when its time is over, not at the next look.
+                let next = (now + LOOK_EVERY).min(heard_at + SILENT);
+                look.as_mut().reset(next.into());
                 continue;
             }
         };
+        heard_at = Instant::now();
         let event = match event {
             LinkEvent::Push(frame) => Event::Push(frame),
             LinkEvent::Reply { request, frame } => Event::Reply(request, frame),

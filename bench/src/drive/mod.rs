@@ -3,6 +3,7 @@
 
 mod board;
 mod driver;
+mod homes;
 mod link;
 mod thread;
 

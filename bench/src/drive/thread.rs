@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use parlor_client_core::net::{Endpoint, Target, Trust};
-use parlor_protocol::link::JoinLink;
+use parlor_protocol::link::{Pin, ServerAddress};
 use tokio::sync::{mpsc, oneshot};
 
 use super::board::Board;
-use super::driver::{DriveError, Driver, Entering, Outcome};
+use super::driver::{DriveError, Driver, Entering, Outcome, Ways};
+use super::homes::Homes;
 use crate::accounts::Account;
 use crate::plan::UserIndex;
 use crate::user::{Spec, World};
@@ -31,6 +32,12 @@ pub enum Command {
         ended: Instant,
         listening: Instant,
     },
+    /// Measure from when a node ended until so many hold their rooms on the others.
+    AwaitElsewhere {
+        users: usize,
+        node: usize,
+        ended: Instant,
+    },
     /// End links for good.
     Leave(Range<UserIndex>),
     /// Whoever is in leaves at once and comes again.
@@ -46,7 +53,10 @@ pub enum Command {
 /// Where the server is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Where {
-    pub link: JoinLink,
+    /// By node.
+    pub addresses: Vec<ServerAddress>,
+    /// `None`: a certificate by a CA.
+    pub pin: Option<Pin>,
     /// 0: not known.
     pub epoch: u64,
 }
@@ -116,14 +126,25 @@ fn run(load: Load, inbox: mpsc::Receiver<Command>, board: &Board) -> Result<Outc
         let endpoints = (0..load.accounts.len().div_ceil(USERS_PER_SOCKET).max(1))
             .map(|_| Endpoint::open())
             .collect::<Result<Vec<_>, _>>()?;
-        let trust = match load.server.link.pin {
+        let trust = || match load.server.pin {
             Some(pin) => Trust::Pins(vec![pin]),
             None => Trust::Ca,
         };
         // No TLS tickets: a session's token is what resumes here, the handshake is always whole.
-        let target = Target::with_tickets(load.server.link.server.clone(), trust, 0)?;
+        let targets = load.server.addresses.iter();
+        let targets = targets
+            .map(|address| Target::with_tickets(address.clone(), trust(), 0))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (users, rooms) = (load.accounts.len(), load.spec.ledger.rooms.len());
+        let homes = Homes::spread(users, rooms as u32, targets.len());
         let world = World::new(load.spec);
-        let driver = Driver::new(world, load.accounts, endpoints, target, load.server.epoch);
+        let ways = Ways {
+            endpoints,
+            targets,
+            homes,
+            epoch: load.server.epoch,
+        };
+        let driver = Driver::new(world, load.accounts, ways);
         driver.run(inbox, board).await
     })
 }

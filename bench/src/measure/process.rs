@@ -35,6 +35,21 @@ pub fn sample(pid: u32) -> Option<ProcessSample> {
     Some(sample)
 }
 
+/// Time used by a family of processes, such as a database's: of its head, of the children that the
+/// head has seen end, and of those that live.
+pub fn family_cpu(ids: &[u32]) -> Duration {
+    let ended = ids.first().copied().and_then(ended_children);
+    let live = ids.iter().filter_map(|id| sample(*id));
+    live.map(|it| it.cpu).sum::<Duration>() + ended.unwrap_or_default()
+}
+
+fn ended_children(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_S))
+}
+
 fn parse(stat: &str, status: &str) -> Option<ProcessSample> {
     // The name, in parentheses, may hold anything: the fields start behind the last one.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -79,6 +94,15 @@ mod tests {
     fn cut_off_files_say_nothing() {
         assert_eq!(parse("42 (a", ""), None);
         assert_eq!(parse("42 (a) S 1", "VmRSS: 1 kB\nThreads: 1"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_family_has_used_at_least_what_its_head_has() {
+        let head = std::process::id();
+        let before = sample(head).unwrap().cpu;
+        assert!(family_cpu(&[head]) >= before);
+        assert_eq!(family_cpu(&[]), Duration::ZERO);
     }
 
     #[cfg(target_os = "linux")]

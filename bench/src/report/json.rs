@@ -31,6 +31,8 @@ pub fn json(report: &Report) -> Value {
         "presence_ms": figures.presence_ms,
         "requests": requests(figures),
         "connect_all_ms": figures.connect_all_ms,
+        "back_elsewhere_ms": figures.back_elsewhere_ms,
+        "nodes": report.shape.nodes,
         "server": {
             "cpu_s": figures.cpu_s,
             "cpu_share": figures.cpu_share,
@@ -38,13 +40,43 @@ pub fn json(report: &Report) -> Value {
             "rss_peak_bytes": figures.rss_peak_bytes,
             "rss_per_link_bytes": figures.rss_per_link_bytes,
             "db_query_ms": figures.db_query_ms,
+            "db_queries": queries(figures),
             "db_connections": figures.db_connections,
+            "nodes": figures.nodes,
+            "services": figures.services,
+            "cache": cache(figures),
         },
         "generator": {
             "cpu_s": figures.generator_cpu_s,
             "send_lag_ms_p99": figures.send_lag_ms_p99,
             "rss_peak_bytes": figures.generator_rss_peak_bytes,
         },
+    })
+}
+
+fn queries(figures: &Figures) -> Value {
+    let queries = figures.db_queries.iter().map(|(query, (times, count))| {
+        let Percentiles { p50, p95, p99, max } = *times;
+        let value = json!({ "p50": p50, "p95": p95, "p99": p99, "max": max, "count": count });
+        (query.clone(), value)
+    });
+    Value::Object(Map::from_iter(queries))
+}
+
+/// Null where the server has none.
+fn cache(figures: &Figures) -> Value {
+    let Some(hit_rate) = figures.cache_hit_rate() else {
+        return Value::Null;
+    };
+    let kinds = figures.cache.iter().map(|(kind, cache)| {
+        let value =
+            json!({ "hits": cache.hits, "misses": cache.misses, "hit_rate": cache.hit_rate() });
+        (kind.clone(), value)
+    });
+    json!({
+        "hit_rate": hit_rate,
+        "read_ms": figures.cache_read_ms,
+        "kinds": Map::from_iter(kinds),
     })
 }
 
@@ -90,9 +122,9 @@ mod tests {
         };
         assert_eq!(
             keys(&value),
-            "ack_ms acknowledged connect_all_ms deliveries deliveries_expected duplicated errors \
-             generator held_per_s join_ms latency_ms lost offered_per_s out_of_order presence_ms \
-             requests rooms scenario seconds seed sent server users verdict"
+            "ack_ms acknowledged back_elsewhere_ms connect_all_ms deliveries deliveries_expected \
+             duplicated errors generator held_per_s join_ms latency_ms lost nodes offered_per_s \
+             out_of_order presence_ms requests rooms scenario seconds seed sent server users verdict"
         );
         assert_eq!(keys(&value["latency_ms"]), "max p50 p95 p99");
         assert_eq!(keys(&value["requests"]["page"]), "cached uncached");
@@ -102,8 +134,8 @@ mod tests {
         );
         assert_eq!(
             keys(&value["server"]),
-            "cpu_s cpu_share cpu_us_per_delivery db_connections db_query_ms rss_peak_bytes \
-             rss_per_link_bytes"
+            "cache cpu_s cpu_share cpu_us_per_delivery db_connections db_queries db_query_ms nodes \
+             rss_peak_bytes rss_per_link_bytes services"
         );
         assert_eq!(
             keys(&value["generator"]),

@@ -6,7 +6,7 @@ mod json;
 mod plot;
 mod table;
 
-pub use figures::{Figures, Note, Usage};
+pub use figures::{Figures, NodeUse, Note, ServicesUse, Usage};
 pub use html::page;
 pub use json::json;
 pub use table::table;

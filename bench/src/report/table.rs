@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Note, Report};
+use super::{Figures, Note, Report};
 use crate::measure::Percentiles;
+use crate::shape::Shape;
 
 /// The verdict's lines, the main figures and what must not be missed. No colour: it may be piped.
 pub fn table(report: &Report) -> String {
@@ -13,8 +14,9 @@ pub fn table(report: &Report) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
-        "\n{} · {} users, {} rooms, {:.0} messages/s offered, {:.0}/s held, {} s, seed {}",
+        "\n{}{} · {} users, {} rooms, {:.0} messages/s offered, {:.0}/s held, {} s, seed {}",
         shape.scenario.name(),
+        place(shape),
         shape.users,
         shape.rooms,
         figures.offered_per_s,
@@ -40,10 +42,12 @@ pub fn table(report: &Report) -> String {
     for (kind, (times, _)) in &figures.requests {
         percentiles(&mut text, kind, times);
     }
+    percentiles(&mut text, "database query", &figures.db_query_ms);
     if let Some(ms) = figures.connect_all_ms {
         let _ = writeln!(text, "{:<14} {ms:.0} ms", "all in");
     }
     server(&mut text, report);
+    cluster(&mut text, figures);
     let _ = writeln!(
         text,
         "{:<14} {:.2} s CPU, {:.0} MB, send lag p99 {}",
@@ -74,6 +78,26 @@ pub fn table(report: &Report) -> String {
     text
 }
 
+/// Where it ran, if not on one node and a good network.
+fn place(shape: &Shape) -> String {
+    let mut place = String::new();
+    if shape.is_cluster() {
+        place += &format!(" · {} on PostgreSQL and Redis", nodes(shape.nodes));
+    }
+    if shape.is_far() {
+        let (loss, round_trip) = (shape.loss, shape.round_trip_ms);
+        place += &format!(" · {loss} % lost each way, {round_trip} ms added to a round trip");
+    }
+    place
+}
+
+fn nodes(count: u32) -> String {
+    match count {
+        1 => "1 node".to_owned(),
+        count => format!("{count} nodes"),
+    }
+}
+
 fn server(text: &mut String, report: &Report) {
     let figures = &report.figures;
     let Some(cpu_s) = figures.cpu_s else {
@@ -95,6 +119,44 @@ fn server(text: &mut String, report: &Report) {
         let _ = write!(text, ", {:.1} KiB a link", bytes / 1024.0);
     }
     let _ = writeln!(text);
+}
+
+/// What only a cluster has: each node for itself, and what they share.
+fn cluster(text: &mut String, figures: &Figures) {
+    if figures.nodes.len() > 1 {
+        for (number, node) in (1..).zip(&figures.nodes) {
+            let _ = writeln!(
+                text,
+                "{:<14} {}, {}",
+                format!("node {number}"),
+                figure(node.cpu_share.map(|share| share * 100.0), "% of a core"),
+                figure(node.rss_peak_bytes.map(|bytes| bytes as f64 / 1e6), "MB"),
+            );
+        }
+    }
+    if let Some(services) = &figures.services {
+        let _ = writeln!(
+            text,
+            "{:<14} PostgreSQL {:.2} s CPU, {} connections; Redis {:.2} s CPU, {}",
+            "services",
+            services.postgres_cpu_s,
+            figure(figures.db_connections.map(|count| count as f64), ""),
+            services.redis_cpu_s,
+            figure(
+                services.redis_peak_bytes.map(|bytes| bytes as f64 / 1e6),
+                "MB"
+            ),
+        );
+    }
+    if let Some(rate) = figures.cache_hit_rate() {
+        let _ = writeln!(
+            text,
+            "{:<14} {:.1} % hits, read p99 {}",
+            "cache",
+            rate * 100.0,
+            figure(figures.cache_read_ms.p99, "ms"),
+        );
+    }
 }
 
 fn verdict(text: &mut String, report: &Report) {

@@ -1,11 +1,16 @@
 //! From marks and an outcome to figures.
 
+use std::time::Duration;
+
+use parlor_services::relay::{PathStats, Stats};
+
 use super::{Findings, remark};
 use crate::conduct::{Mark, Watched};
 use crate::drive::Outcome;
 use crate::measure::Times;
 use crate::plan::Plan;
-use crate::report::{Figures, Note, Report};
+use crate::report::{Figures, NodeUse, Note, Report, ServicesUse};
+use crate::server::ServicesSample;
 use crate::shape::Shape;
 use crate::user::ReadKind;
 
@@ -39,12 +44,17 @@ pub(super) fn findings(shape: &Shape, seen: Seen, outcome: &Outcome, watched: Wa
         }
     }
     let mut figures = counted(&seen.plan, outcome);
+    if !shape.is_cluster() && seen.server_is_here {
+        // Batches of one node always follow each other.
+        figures.duplicated += outcome.tally.overlapped;
+    }
     figures.latency_ms = latency.percentiles();
     figures.ack_ms = ack.percentiles();
     figures.connect_all_ms = seen.connect_all_ms;
     used(&mut figures, &seen, &watched);
     let mut notes = doubts(&figures, &seen);
     notes.extend(errors(outcome));
+    notes.extend(watched.network.map(|stats| packets(&stats)));
     let quantiles = (0..=SHARES)
         .map(|step| f64::from(step) / f64::from(SHARES))
         .filter_map(|share| Some((share, latency.quantile_ms(share)?)))
@@ -104,24 +114,73 @@ fn used(figures: &mut Figures, seen: &Seen, watched: &Watched) {
     let cpu = from.generator.cpu;
     figures.generator_cpu_s = to.generator.cpu.saturating_sub(cpu).as_secs_f64();
     figures.generator_rss_peak_bytes = watched.peak.generator;
-    figures.rss_peak_bytes = watched.peak.server;
+    figures.rss_peak_bytes = watched.peak.nodes.iter().copied().max().flatten();
     figures.db_connections = watched.peak.db_connections;
     if let Some((before, after)) = from.metrics.as_ref().zip(to.metrics.as_ref()) {
         figures.db_query_ms = after.queries_since(before);
+        figures.db_queries = after.each_query_since(before);
+        figures.cache = after.cache_since(before);
+        figures.cache_read_ms = after.cache_reads_since(before);
     }
-    let Some((before, after)) = from.server.zip(to.server) else {
+    services(figures, from, to);
+    figures.nodes = nodes(seen, watched);
+    // One that did not run all the time makes the sum unknown.
+    let each = figures.nodes.iter().map(|node| node.cpu_s);
+    let Some(cpu_s) = each
+        .sum::<Option<f64>>()
+        .filter(|_| !figures.nodes.is_empty())
+    else {
         return;
     };
-    let cpu_s = after.cpu.saturating_sub(before.cpu).as_secs_f64();
     figures.cpu_s = Some(cpu_s);
-    if let Some((start, end)) = from.at.zip(to.at) {
-        figures.cpu_share = Some(cpu_s / (end - start).as_secs_f64());
-    }
+    figures.cpu_share = Some(cpu_s)
+        .zip(seconds(seen))
+        .map(|(cpu_s, seconds)| cpu_s / seconds);
     let deliveries = to
         .reading
         .deliveries
         .saturating_sub(from.reading.deliveries);
     figures.cpu_us_per_delivery = (deliveries > 0).then(|| cpu_s * 1e6 / deliveries as f64);
+}
+
+/// Length of the window, s.
+fn seconds(seen: &Seen) -> Option<f64> {
+    let (start, end) = seen.from.at.zip(seen.to.at)?;
+    Some((end - start).as_secs_f64())
+}
+
+fn nodes(seen: &Seen, watched: &Watched) -> Vec<NodeUse> {
+    let peaks = watched.peak.nodes.iter();
+    let nodes = peaks.enumerate().map(|(index, peak)| {
+        let at = |mark: &Mark| mark.nodes.get(index).copied().flatten();
+        let both = at(&seen.from).zip(at(&seen.to));
+        let cpu_s = both.map(|(from, to)| to.cpu.saturating_sub(from.cpu).as_secs_f64());
+        NodeUse {
+            cpu_s,
+            cpu_share: cpu_s
+                .zip(seconds(seen))
+                .map(|(cpu_s, seconds)| cpu_s / seconds),
+            rss_peak_bytes: *peak,
+        }
+    });
+    nodes.collect()
+}
+
+fn services(figures: &mut Figures, from: &Mark, to: &Mark) {
+    let Some((before, after)) = from.services.zip(to.services) else {
+        return;
+    };
+    let used =
+        |of: fn(&ServicesSample) -> Duration| of(&after).saturating_sub(of(&before)).as_secs_f64();
+    figures.services = Some(ServicesUse {
+        postgres_cpu_s: used(|it| it.postgres_cpu),
+        redis_cpu_s: used(|it| it.redis_cpu),
+        redis_bytes: after.redis_bytes,
+        redis_peak_bytes: after.redis_peak_bytes,
+    });
+    // The database knows of all nodes, also of what they would not say.
+    let counted = before.db_connections.max(after.db_connections);
+    figures.db_connections = counted.max(figures.db_connections);
 }
 
 /// Whether the generator itself was the limit.
@@ -132,8 +191,8 @@ fn doubts(figures: &Figures, seen: &Seen) -> Vec<Note> {
             "the generator sent late itself (p99 {lag:.1} ms, more than {LAG_MS} ms): latencies are too high, and the server may hold more than this"
         )));
     }
-    if let Some((from, to)) = seen.from.at.zip(seen.to.at) {
-        let share = figures.generator_cpu_s / (to - from).as_secs_f64();
+    if let Some(seconds) = seconds(seen) {
+        let share = figures.generator_cpu_s / seconds;
         if share > GENERATOR_SHARE {
             notes.push(Note::Warning(format!(
                 "the generator used {:.0} % of its core: it was the limit, not the server",
@@ -142,6 +201,22 @@ fn doubts(figures: &Figures, seen: &Seen) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// How bad the network was.
+fn packets(stats: &Stats) -> Note {
+    let share = |path: PathStats| match path.received {
+        0 => 0.0,
+        received => path.lost as f64 / received as f64 * 100.0,
+    };
+    remark(format!(
+        "packets lost: {:.2} % of {} from the clients, {:.2} % of {} from the server; {} overflowed",
+        share(stats.up),
+        stats.up.received,
+        share(stats.down),
+        stats.down.received,
+        stats.up.overflowed + stats.down.overflowed,
+    ))
 }
 
 /// Every error by its text, and dials that had to be repeated.
@@ -158,6 +233,12 @@ fn errors(outcome: &Outcome) -> Vec<Note> {
         notes.push(remark(format!(
             "{} links ended and were made anew",
             tally.links_lost
+        )));
+    }
+    if tally.overlapped > 0 {
+        notes.push(remark(format!(
+            "{} messages came again in batches that overlap, as those of a cluster may",
+            tally.overlapped
         )));
     }
     if tally.pulls > 0 {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::figures::{Seen, findings};
 use super::prepare::conductor;
-use super::{Findings, RunError, needs_own};
+use super::{Findings, RunError};
 use crate::conduct::{self, Interrupt};
 use crate::drive::Entering;
 use crate::plan::{Plan, Texts};
@@ -19,7 +19,6 @@ pub(super) async fn run(
     prepared: Prepared,
     interrupt: Interrupt,
 ) -> Result<Findings, RunError> {
-    needs_own(shape, &prepared)?;
     let raised = prepared.accounts.raised.clone();
     let texts = Texts::Made {
         bytes: Texts::USUAL_BYTES,
@@ -45,11 +44,13 @@ pub(super) async fn run(
     let broken = seen == conduct::Seen::Interrupted;
     let (outcome, watched) = conductor.finish(broken).await?;
     let links = to.reading.joined;
+    let empty = empty.nodes.iter().map(|node| node.map(|it| it.rss_bytes));
+    let empty: Option<u64> = empty.sum();
+    let full: Option<u64> = watched.peak.nodes.iter().copied().sum();
     let per_link = empty
-        .server
-        .zip(watched.peak.server)
+        .zip(full)
         .filter(|_| links > 0)
-        .map(|(empty, full)| full.saturating_sub(empty.rss_bytes) as f64 / links as f64);
+        .map(|(empty, full)| full.saturating_sub(empty) as f64 / links as f64);
     let seen = Seen {
         plan: Plan::default(),
         from,

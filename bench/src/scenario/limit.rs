@@ -31,7 +31,7 @@ pub(super) async fn run(
 ) -> Result<Findings, RunError> {
     let plan = steps(shape)?;
     let raised = prepared.accounts.raised.clone();
-    let server_is_here = prepared.server.pid().is_some();
+    let server_is_here = prepared.server.is_here();
     let texts = Texts::Made {
         bytes: Texts::USUAL_BYTES,
     };

@@ -4,17 +4,19 @@ mod figures;
 mod idle;
 mod limit;
 mod prepare;
+mod reconnect;
 mod replay;
 mod restart;
 mod steady;
 mod storm;
 
 use crate::conduct::{ConductError, Interrupt};
+use crate::network::NetworkError;
 use crate::plan::PlanError;
 use crate::preflight::Unfit;
 use crate::read_back::ClientError;
 use crate::report::{Note, Report};
-use crate::server::{Prepared, Server, ServerError, preloaded};
+use crate::server::{Server, ServerError, preloaded};
 use crate::shape::{Scenario, Shape};
 use crate::targets::{Table, judge};
 
@@ -37,8 +39,12 @@ pub enum RunError {
     #[error("{0}")]
     ReadBack(#[from] ClientError),
     #[error("{0}")]
+    Network(#[from] NetworkError),
+    #[error("{0}")]
     Remote(String),
-    #[error("{0} needs a server of its own; leave --server out")]
+    #[error(
+        "{0} needs a server of its own, which it may kill and look at; leave --server and --accounts out"
+    )]
     OwnServer(&'static str),
 }
 
@@ -55,6 +61,14 @@ pub async fn run(
     table: Table,
     interrupt: Interrupt,
 ) -> Result<Report, RunError> {
+    let kills = matches!(
+        shape.scenario,
+        Scenario::Restart | Scenario::Reconnect | Scenario::Idle
+    );
+    // Before anything is read or made.
+    if kills && remote.is_some() {
+        return Err(RunError::OwnServer(shape.scenario.name()));
+    }
     let mut notes = crate::preflight::check(shape.accounts())?;
     let prepared = prepare::prepare(shape, remote).await?;
     if let (Server::Own(_), Some(library)) = (&prepared.server, preloaded()) {
@@ -69,9 +83,15 @@ pub async fn run(
         }
         // The floor of silence.
         Scenario::Bare if shape.rate == 0.0 => idle::run(shape, prepared, interrupt).await?,
-        Scenario::OneRoom | Scenario::ManyRooms | Scenario::Bare => {
-            steady::run(shape, prepared, interrupt).await?
-        }
+        Scenario::OneRoom
+        | Scenario::ManyRooms
+        | Scenario::Bare
+        | Scenario::Cluster
+        | Scenario::MixRead
+        | Scenario::MixWrite
+        | Scenario::Mix
+        | Scenario::Lossy => steady::run(shape, prepared, interrupt).await?,
+        Scenario::Reconnect => reconnect::run(shape, prepared, interrupt).await?,
         Scenario::Storm => storm::run(shape, prepared, interrupt).await?,
         Scenario::Idle => idle::run(shape, prepared, interrupt).await?,
         Scenario::Limit => limit::run(shape, prepared, interrupt).await?,
@@ -86,14 +106,6 @@ pub async fn run(
     report.notes = notes;
     report.verdict = judge(table, shape, &report.figures, server_is_here);
     Ok(report)
-}
-
-/// Whether this scenario must have a process that it may kill or look at.
-fn needs_own(shape: &Shape, prepared: &Prepared) -> Result<(), RunError> {
-    match prepared.server.pid() {
-        Some(_) => Ok(()),
-        None => Err(RunError::OwnServer(shape.scenario.name())),
-    }
 }
 
 /// A remark.

@@ -62,7 +62,7 @@ pub(super) async fn run(
     let seen = Seen {
         plan,
         from: conduct::Mark {
-            server: None,
+            nodes: Vec::new(),
             ..from
         },
         to,
@@ -90,9 +90,11 @@ async fn restart(
     shape: &Shape,
     end: End,
 ) -> Result<Option<f64>, RunError> {
-    let Server::Own(server) = &mut conductor.server else {
-        return Err(RunError::OwnServer(shape.scenario.name()));
+    let own = match &mut conductor.server {
+        Server::Own(own) => own.node(0),
+        Server::Bare(_) | Server::Elsewhere => None,
     };
+    let server = own.ok_or(RunError::OwnServer(shape.scenario.name()))?;
     conductor.restarting = true;
     conductor.progress.phase(match end {
         End::Term => "SIGTERM",

@@ -39,7 +39,7 @@ pub(super) async fn measure(
     interrupt: Interrupt,
 ) -> Result<Measured, RunError> {
     let raised = prepared.accounts.raised.clone();
-    let server_is_here = prepared.server.pid().is_some();
+    let server_is_here = prepared.server.is_here();
     let mut conductor = conductor(shape, prepared, plan.clone(), texts, interrupt)?;
     let window = window(&mut conductor, shape, &plan).await?;
     let (outcome, watched, server) = conductor.settle(window.broken).await?;

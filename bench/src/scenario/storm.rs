@@ -28,7 +28,7 @@ pub(super) async fn run(
     interrupt: Interrupt,
 ) -> Result<Findings, RunError> {
     let raised = prepared.accounts.raised.clone();
-    let server_is_here = prepared.server.pid().is_some();
+    let server_is_here = prepared.server.is_here();
     let by_password = prepared
         .accounts
         .users
@@ -92,7 +92,7 @@ pub(super) async fn repeat(
     interrupt: Interrupt,
 ) -> Result<Findings, RunError> {
     let raised = prepared.accounts.raised.clone();
-    let server_is_here = prepared.server.pid().is_some();
+    let server_is_here = prepared.server.is_here();
     let mut conductor = conductor(shape, prepared, Plan::default(), TEXTS, interrupt)?;
     conductor.progress.phase("handshakes");
     let tell = async |conductor: &Conductor, command| {

@@ -1,22 +1,31 @@
-//! Servers under test: our own process, the bare one, or one elsewhere.
+//! Servers under test: our own nodes, the bare one, or one elsewhere.
 
 mod bare;
+mod error;
 mod http;
 mod metrics;
+mod node;
 mod own;
 mod program;
+mod services;
+
+use parlor_protocol::link::ServerAddress;
 
 pub use bare::BareServer;
-pub use metrics::Metrics;
-pub use own::{OwnServer, ServerError, preloaded};
+pub use error::ServerError;
+pub use metrics::{CacheUse, Metrics};
+pub use node::{Node, preloaded};
+pub use own::OwnServer;
 pub(crate) use program::beside_this_one;
+pub use services::{Services, ServicesSample};
 
 use crate::accounts::Accounts;
+use crate::network::Network;
 
 /// What the load talks to.
 #[derive(Debug)]
 pub enum Server {
-    /// Started here, on a temporary folder.
+    /// Started here, on temporary folders.
     Own(Box<OwnServer>),
     /// The floor, started here.
     Bare(Box<BareServer>),
@@ -25,19 +34,32 @@ pub enum Server {
 }
 
 impl Server {
-    /// The process, where it is ours.
-    pub fn pid(&self) -> Option<u32> {
+    /// The processes, where they are ours, by node; `None` for one that does not run.
+    pub fn pids(&self) -> Vec<Option<u32>> {
         match self {
-            Self::Own(own) => own.pid(),
-            Self::Bare(bare) => bare.pid(),
-            Self::Elsewhere => None,
+            Self::Own(own) => own.pids(),
+            Self::Bare(bare) => vec![bare.pid()],
+            Self::Elsewhere => Vec::new(),
         }
+    }
+
+    /// Whether the processes can be looked at.
+    pub fn is_here(&self) -> bool {
+        !matches!(self, Self::Elsewhere)
     }
 
     /// What the server says of itself, where it can be asked.
     pub async fn metrics(&self) -> Option<Metrics> {
         match self {
             Self::Own(own) => own.metrics().await,
+            Self::Bare(_) | Self::Elsewhere => None,
+        }
+    }
+
+    /// What a cluster's services have used.
+    pub async fn services(&self) -> Option<ServicesSample> {
+        match self {
+            Self::Own(own) => own.services().await,
             Self::Bare(_) | Self::Elsewhere => None,
         }
     }
@@ -61,9 +83,13 @@ impl Server {
     }
 }
 
-/// A server and who may enter it.
+/// A server, who may enter it, and by which way.
 #[derive(Debug)]
 pub struct Prepared {
     pub server: Server,
     pub accounts: Accounts,
+    /// Where clients go to, by node.
+    pub addresses: Vec<ServerAddress>,
+    /// The bad network that lies before the server, where one does.
+    pub network: Option<Network>,
 }

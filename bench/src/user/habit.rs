@@ -28,10 +28,12 @@ const PAGE: u16 = 50;
 const ROWS: u16 = 100;
 
 /// Which habits the users of a load have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Habits {
     /// Markers, typing and presence.
     pub lively: bool,
+    /// Share of pages read that are the newest one; the others lie anywhere.
+    pub newest: f64,
     /// Users that only read, and the room each reads in; they hold no room open.
     pub readers: Vec<(UserIndex, RoomIndex)>,
 }
@@ -200,14 +202,24 @@ impl World {
     fn question(&mut self, kind: ReadKind, room: RoomIndex) -> Question {
         let id = self.ledger.rooms[room as usize];
         match kind {
-            ReadKind::Page => Question::Page(GetPage {
-                room: id,
-                timeline: Timeline::ROOM,
-                place: Place::BEFORE,
-                seq: anywhere(&mut self.random, self.books[room as usize].head()),
-                limit: PAGE,
-                ext: Extensions::NONE,
-            }),
+            ReadKind::Page => {
+                let newest = self.random.random_bool(self.habits.newest);
+                let (place, seq) = match newest {
+                    true => (Place::NEWEST, 0),
+                    false => {
+                        let head = self.books[room as usize].head();
+                        (Place::BEFORE, anywhere(&mut self.random, head))
+                    }
+                };
+                Question::Page(GetPage {
+                    room: id,
+                    timeline: Timeline::ROOM,
+                    place,
+                    seq,
+                    limit: PAGE,
+                    ext: Extensions::NONE,
+                })
+            }
             ReadKind::Rooms => Question::Rooms(ListRooms {
                 after: String::new(),
                 limit: ROWS,

@@ -44,6 +44,8 @@ pub struct Tally {
     pub acknowledged: u64,
     pub deliveries: u64,
     pub duplicated: u64,
+    /// Came again in a batch that overlaps what was held.
+    pub overlapped: u64,
     pub out_of_order: u64,
     /// What went wrong, by text.
     pub errors: BTreeMap<String, u64>,
@@ -86,6 +88,7 @@ impl Tally {
 
     pub fn flaws(&mut self, flaws: &Flaws) {
         self.duplicated += flaws.duplicated;
+        self.overlapped += flaws.overlapped;
         self.out_of_order += flaws.out_of_order;
         for wrong in &flaws.wrong {
             self.error(kind_of(wrong));

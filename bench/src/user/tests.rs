@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parlor_protocol::error::Refusal;
-use parlor_protocol::message::{Message, MessageState, Post, Posted, Timeline};
+use parlor_protocol::message::{Message, MessageState, Place, Post, Posted, Timeline};
 use parlor_protocol::room::{Head, Role, RoomKind, RoomSummary};
 use parlor_protocol::sync::{Behind, Entry, OpenRoom, RoomBatch, RoomChanges, RoomOpened};
 use parlor_protocol::{Body, Code, Extensions, Frame, RoomId, UserId, frame};
@@ -393,4 +393,40 @@ fn what_is_cut_off_is_not_expected() {
     }
     assert!(story.world.is_settled());
     assert_eq!(story.world.settle().sent, 2);
+}
+
+#[test]
+fn whose_node_falls_silent_dials_another_at_once_and_sends_again() {
+    let mut story = Story::begun(1);
+    story.wait(Duration::from_secs(1));
+    story.commit(|_| false);
+    story.world.on_silent(0, story.now);
+    assert_eq!(story.world.joined_where(|user| user == 0), 0);
+    // No back-off stands between: the link is dialled in the same moment.
+    story.let_in();
+    assert_eq!(story.world.joined_where(|user| user == 0), 1);
+    story.commit(|_| true);
+    assert_eq!(story.room.head(), 2);
+    assert_eq!(story.world.tally.links_lost, 1);
+}
+
+#[test]
+fn who_reads_where_people_mostly_read_asks_for_the_newest_page() {
+    let mut story = Story::begun(9);
+    story.world.habits.newest = 1.0;
+    story.world.habits.readers = vec![(1, 0)];
+    story.world.begin_habits(story.now);
+    for _ in 0..20 {
+        story.wait(Duration::from_millis(400));
+    }
+    let pages: Vec<_> = story
+        .asked
+        .iter()
+        .filter_map(|(_, _, question)| match question {
+            Question::Page(page) => Some(page.place),
+            _ => None,
+        })
+        .collect();
+    assert!(pages.len() > 2, "{pages:?}");
+    assert!(pages.iter().all(|place| *place == Place::NEWEST));
 }

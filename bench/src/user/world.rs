@@ -214,9 +214,27 @@ impl World {
 
     /// A dial failed, or a link ended.
     pub fn on_down(&mut self, user: UserIndex, reason: &str, now: Instant) {
+        if self.ended(user, reason) {
+            let state = &mut self.users[user as usize];
+            let wait = state.backoff.lost(now, &mut self.random);
+            self.timers.push(Reverse((now + wait, Timer::Dial(user))));
+        }
+        self.dial_next(now);
+    }
+
+    /// A link fell silent and there is another node: a client dials that one at once, beside it.
+    pub fn on_silent(&mut self, user: UserIndex, now: Instant) {
+        if self.ended(user, "the server fell silent") {
+            self.to_dial.push_back(user);
+        }
+        self.dial_next(now);
+    }
+
+    /// What an end changes; whether the user is to come back as the back-off says.
+    fn ended(&mut self, user: UserIndex, reason: &str) -> bool {
         let state = &mut self.users[user as usize];
         match state.link {
-            Link::Down => return,
+            Link::Down => return false,
             Link::Dialing { .. } => {
                 self.dialing -= 1;
                 if state.wanted {
@@ -235,11 +253,8 @@ impl World {
         state.outbox.back_to_start();
         if self.churning {
             self.to_dial.push_back(user);
-        } else if state.wanted {
-            let wait = state.backoff.lost(now, &mut self.random);
-            self.timers.push(Reverse((now + wait, Timer::Dial(user))));
         }
-        self.dial_next(now);
+        state.wanted && !self.churning
     }
 
     /// The server asks this link to go.
@@ -403,6 +418,15 @@ impl World {
         let since = |user: &&User| user.is_joined() && user.came.is_some_and(|came| came > after);
         let up = self.users.iter().filter(|user| user.link == Link::Up);
         up.filter(since).count()
+    }
+
+    /// Users that hold all their rooms, of those that are meant.
+    pub fn joined_where(&self, meant: impl Fn(UserIndex) -> bool) -> usize {
+        let users = (0..).zip(&self.users);
+        let joined = |(user, state): &(UserIndex, &User)| {
+            state.link == Link::Up && state.is_joined() && meant(*user)
+        };
+        users.filter(joined).count()
     }
 
     /// Users that hold all their rooms.

@@ -201,17 +201,19 @@ impl Inner {
             }
             other => other,
         };
-        let account = Account {
+        let mut account = Account {
             user,
             name,
             display_name,
             administrator,
             session,
             server: server.clone(),
+            nodes: Vec::new(),
             trust,
             installation: welcome.installation.clone(),
             ended: None,
         };
+        account.take_nodes(&welcome.nodes);
         if let Some(token) = &token {
             self.session.begin(token)?;
         }

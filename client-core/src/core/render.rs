@@ -49,6 +49,7 @@ pub(crate) fn me(account: &Account) -> Me {
         administrator,
         session,
         server,
+        nodes: _,
         trust: _,
         installation,
         ended: _,

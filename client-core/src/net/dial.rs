@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beside::{First, Won, beside};
+use parlor_protocol::link::ServerAddress;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -14,15 +15,20 @@ use super::endpoint::Endpoint;
 use super::error::{ConnectError, handshake_failed};
 use super::link::Wire;
 use super::probe::{Attention, Pace};
-use super::race::Race;
+use super::race::{Race, STAGGER};
 use super::target::Target;
 use super::tcp::{Purpose, Tcp, connect};
 use super::trust::Trust;
 
 /// Addresses of one host that are tried.
 const ADDRESSES_PER_HOST: usize = 4;
-/// Addresses that are tried in one dial.
-const ADDRESSES: usize = 8;
+/// Addresses of one place that are tried, and of all places in one dial.
+const ADDRESSES_PER_PLACE: usize = 8;
+const ADDRESSES: usize = 16;
+/// Head start of a node before another one is tried beside it: most networks answer in a third of it,
+/// and a dead node must not cost anybody a second. A slow node that answers later still wins if the
+/// other is slower.
+const NODE_STAGGER: Duration = Duration::from_millis(400);
 
 /// Silence by QUIC after which TCP is tried beside it: above the second first packet, which most
 /// lost ones are answered by.
@@ -113,7 +119,8 @@ impl Dial {
         ways: Vec<Way>,
         told: &watch::Sender<First>,
     ) -> Result<Wire, ConnectError> {
-        let (server, silent_udp) = (self.target.address(), self.endpoint.silent_udp());
+        // What the network lets through is the same for all nodes.
+        let (server, silent_udp) = (self.target.home(), self.endpoint.silent_udp());
         let head_start = match silent_udp.is_silent(server) {
             true => Duration::ZERO,
             false => TCP_AFTER,
@@ -142,7 +149,11 @@ impl Dial {
         told: &watch::Sender<First>,
     ) -> Result<quinn::Connection, ConnectError> {
         let tried = addresses(&ways);
-        let race = Race::new(ways, |way| self.attempt(way, told));
+        let race = Race::new(staggered(ways), async |way: Way| {
+            let home = way.home;
+            let attempt = self.attempt(way, told).await;
+            attempt.map_err(|error| (home, error))
+        });
         race.run()
             .await
             .map_err(|failures| self.told(failures, tried))
@@ -150,23 +161,30 @@ impl Dial {
 
     async fn tcp(&self, ways: Vec<Way>, answer: Duration) -> Result<Arc<Tcp>, ConnectError> {
         let tried = addresses(&ways);
-        let race = Race::new(ways, |way| self.attempt_tcp(way, answer));
+        let race = Race::new(staggered(ways), async |way: Way| {
+            let home = way.home;
+            let attempt = self.attempt_tcp(way, answer).await;
+            attempt.map_err(|error| (home, error))
+        });
         race.run()
             .await
             .map_err(|failures| self.told(failures, tried))
     }
 
-    /// The failure that says most.
-    fn told(&self, failures: Vec<ConnectError>, tried: Vec<SocketAddr>) -> ConnectError {
+    /// The failure that says most. What stands at an address that only a list names says nothing for
+    /// good about the installation: the list may be old, and the address another's by now.
+    fn told(&self, failures: Vec<(bool, ConnectError)>, tried: Vec<SocketAddr>) -> ConnectError {
         let port = self.target.address().port;
-        match failures.into_iter().max_by_key(ConnectError::weight) {
+        let counts = |(home, error): &(bool, ConnectError)| *home || error.is_transient();
+        let counting = failures.into_iter().filter(counts).map(|(_, error)| error);
+        match counting.max_by_key(ConnectError::weight) {
             Some(ConnectError::NoAnswer { .. }) | None => ConnectError::NoAnswer { tried, port },
             Some(told) => told,
         }
     }
 
     async fn attempt_tcp(&self, way: Way, answer: Duration) -> Result<Arc<Tcp>, ConnectError> {
-        let Way { host, address } = way;
+        let Way { host, address, .. } = way;
         let (purpose, handshake) = (Purpose::Link, self.deadlines.handshake);
         let connected = connect(&self.target, &host, address, purpose, answer, handshake);
         let (stream, rtt) = connected.await?;
@@ -179,11 +197,11 @@ impl Dial {
         way: Way,
         told: &watch::Sender<First>,
     ) -> Result<quinn::Connection, ConnectError> {
-        let Way { host, address } = way;
-        // Pinned keys are believed whatever the name; the name sent then is only a courtesy.
+        let Way { host, address, .. } = way;
+        let name = self.target.name_for(&host);
         let mut connecting = self
             .endpoint
-            .connect(self.target.tls(), self.attention, self.pace, address, &host)
+            .connect(self.target.tls(), self.attention, self.pace, address, name)
             .map_err(|error| ConnectError::Local {
                 address,
                 reason: error.to_string(),
@@ -212,48 +230,36 @@ impl Dial {
         }
     }
 
-    /// Every address of every host, in the order in which they are tried.
+    /// Every address of every host of every place, in the order in which they are tried.
     async fn ways(&self) -> Result<Vec<Way>, ConnectError> {
-        let server = self.target.address();
-        let lookups: Vec<_> = server
-            .hosts
-            .iter()
-            .map(|host| {
-                (
-                    host.clone(),
-                    tokio::spawn(lookup(host.clone(), server.port)),
-                )
-            })
-            .collect();
         let deadline = tokio::time::Instant::now() + self.deadlines.resolve;
+        let places: Vec<_> = self
+            .target
+            .places()
+            .map(|place| (place == self.target.home(), look_up(place)))
+            .collect();
+        let several = places.len() > 1;
         let (mut ways, mut failure) = (Vec::new(), None);
-        for (host, lookup) in lookups {
-            let abort = lookup.abort_handle();
-            let found = match tokio::time::timeout_at(deadline, lookup).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => {
-                    abort.abort();
-                    Err("no name server answers".to_owned())
-                }
-            };
-            match found {
-                Ok(found) => {
-                    let reached: Vec<_> = found
-                        .into_iter()
-                        .filter(|it| self.endpoint.reaches(*it))
-                        .collect();
-                    if reached.is_empty() {
-                        failure = Some(ConnectError::NoFamily { host });
-                        continue;
+        for (home, lookups) in places {
+            let mut found = Vec::new();
+            for lookup in lookups {
+                match self.found(lookup, deadline).await {
+                    Ok((host, addresses)) => {
+                        found.extend(addresses.into_iter().map(|address| Way {
+                            host: host.clone(),
+                            address,
+                            home: home || !several,
+                            head_start: STAGGER,
+                        }))
                     }
-                    ways.extend(interleave(reached).into_iter().map(|address| Way {
-                        host: host.clone(),
-                        address,
-                    }));
+                    Err(error) => failure = Some(error),
                 }
-                Err(reason) => failure = Some(ConnectError::Resolve { host, reason }),
             }
+            found.truncate(ADDRESSES_PER_PLACE);
+            if let Some(first) = found.first_mut() {
+                first.head_start = NODE_STAGGER;
+            }
+            ways.extend(found);
         }
         ways.truncate(ADDRESSES);
         match failure {
@@ -261,6 +267,56 @@ impl Dial {
             _ => Ok(ways),
         }
     }
+
+    /// A host and its addresses that can be reached from here.
+    async fn found(
+        &self,
+        (host, lookup): Lookup,
+        deadline: tokio::time::Instant,
+    ) -> Result<(String, Vec<SocketAddr>), ConnectError> {
+        let abort = lookup.abort_handle();
+        let found = match tokio::time::timeout_at(deadline, lookup).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => {
+                abort.abort();
+                Err("no name server answers".to_owned())
+            }
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(reason) => return Err(ConnectError::Resolve { host, reason }),
+        };
+        let reached: Vec<_> = found
+            .into_iter()
+            .filter(|it| self.endpoint.reaches(*it))
+            .collect();
+        match reached.is_empty() {
+            true => Err(ConnectError::NoFamily { host }),
+            false => Ok((host, interleave(reached))),
+        }
+    }
+}
+
+/// A host whose addresses are being asked for.
+type Lookup = (
+    String,
+    tokio::task::JoinHandle<Result<Vec<SocketAddr>, String>>,
+);
+
+/// Asks for all hosts of a place at once.
+fn look_up(place: &ServerAddress) -> Vec<Lookup> {
+    let hosts = place.hosts.iter();
+    hosts
+        .map(|host| {
+            let asked = tokio::spawn(lookup(host.clone(), place.port));
+            (host.clone(), asked)
+        })
+        .collect()
+}
+
+fn staggered(ways: Vec<Way>) -> Vec<(Duration, Way)> {
+    ways.into_iter().map(|way| (way.head_start, way)).collect()
 }
 
 fn addresses(ways: &[Way]) -> Vec<SocketAddr> {
@@ -280,6 +336,10 @@ fn heavier(quic: ConnectError, tcp: ConnectError) -> ConnectError {
 struct Way {
     host: String,
     address: SocketAddr,
+    /// Of the address that the person gave.
+    home: bool,
+    /// Of the way before it.
+    head_start: Duration,
 }
 
 async fn lookup(host: String, port: u16) -> Result<Vec<SocketAddr>, String> {

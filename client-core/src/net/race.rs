@@ -7,11 +7,11 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Head start of each way before the next one is tried beside it: RFC 8305's recommendation.
-const STAGGER: Duration = Duration::from_millis(250);
+pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
 /// A race of at least one way.
 pub(super) struct Race<W, F> {
-    waiting: std::vec::IntoIter<W>,
+    waiting: std::vec::IntoIter<(Duration, W)>,
     start: F,
 }
 
@@ -20,8 +20,8 @@ where
     F: Fn(W) -> R,
     R: Future<Output = Result<T, E>>,
 {
-    /// `ways` in order of preference.
-    pub(super) fn new(ways: Vec<W>, start: F) -> Self {
+    /// `ways` in order of preference, each with the head start of the one before it.
+    pub(super) fn new(ways: Vec<(Duration, W)>, start: F) -> Self {
         Self {
             waiting: ways.into_iter(),
             start,
@@ -47,8 +47,11 @@ where
                     0 => return Poll::Pending,
                     _ if !due => return Poll::Pending,
                     _ => {
-                        running.extend(self.waiting.next().map(|way| Box::pin((self.start)(way))));
-                        next_start.as_mut().reset(Instant::now() + STAGGER);
+                        let next = self.waiting.next();
+                        running.extend(next.map(|(_, way)| Box::pin((self.start)(way))));
+                        let head_start = self.waiting.as_slice().first().map(|(wait, _)| *wait);
+                        let head_start = head_start.unwrap_or_default();
+                        next_start.as_mut().reset(Instant::now() + head_start);
                     }
                 }
             }
@@ -92,7 +95,8 @@ mod tests {
 
     async fn run(ways: &[(u64, bool)]) -> (Result<u64, Vec<u64>>, u64) {
         let start = Instant::now();
-        let result = Race::new(ways.to_vec(), way).run().await;
+        let ways = ways.iter().map(|way| (STAGGER, *way)).collect();
+        let result = Race::new(ways, way).run().await;
         (result, start.elapsed().as_millis() as u64)
     }
 
@@ -104,6 +108,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_way_is_overtaken_after_its_head_start() {
         assert_eq!(run(&[(5_000, true), (100, true)]).await, (Ok(100), 350));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_way_has_its_own_head_start() {
+        let ms = Duration::from_millis;
+        let ways = vec![
+            (ms(7), (5_000, true)),
+            (ms(400), (5_000, true)),
+            (ms(100), (50, true)),
+        ];
+        let start = Instant::now();
+        let won = Race::new(ways, way).run().await;
+        assert_eq!((won, start.elapsed().as_millis()), (Ok(50), 550));
     }
 
     #[tokio::test(start_paused = true)]

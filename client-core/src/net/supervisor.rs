@@ -15,7 +15,8 @@ use std::future::pending;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use parlor_protocol::hello::{Entered, GoAway, Node, Welcome};
+use parlor_protocol::hello::{Entered, GoAway, Welcome};
+use parlor_protocol::link::ServerAddress;
 use tokio::time::sleep_until;
 
 pub use course::LinkState;
@@ -26,6 +27,7 @@ use super::link::{CloseReason, Connected, Flight, Link, LinkEvent, LinkEvents, T
 use super::probe::{Action, Attention, Pace};
 use super::target::Target;
 use course::{Course, Failure};
+use nodes::Nodes;
 use upgrade::Upgrade;
 use watch::{Clocks, Watch};
 
@@ -67,7 +69,9 @@ pub struct Supervisor<F> {
     /// When a link over TCP looks whether UDP gets through again, and the dial that looks.
     upgrade: Upgrade,
     upgrading: Option<Dialling>,
-    nodes: Vec<Node>,
+    nodes: Nodes,
+    /// What the dial under way began with.
+    first_place: Option<ServerAddress>,
     /// Told before anything else; at most a handful, see [`Supervisor::tell_state`].
     told: VecDeque<SupervisorEvent>,
     state: LinkState,
@@ -103,11 +107,20 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
             dialling: None,
             upgrade: Upgrade::new(),
             upgrading: None,
-            nodes: Vec::new(),
+            nodes: Nodes::default(),
+            first_place: None,
             told: VecDeque::new(),
             state: LinkState::Connecting,
             clocks: Clocks::new(clock()),
         }
+    }
+
+    /// With the nodes that an earlier link was told of: the installation is found though its address
+    /// is dead.
+    #[must_use]
+    pub fn remembering(mut self, nodes: &[ServerAddress]) -> Self {
+        self.nodes = Nodes::remembered(nodes);
+        self
     }
 
     /// The next event. Cancel-safe.
@@ -186,11 +199,10 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
         // This dial begins with QUIC as well.
         self.upgrading = None;
         let mut dial = self.dial.clone();
-        let failures = self.course.failures();
         dial.deadlines = self.course.deadlines(dial.deadlines);
-        if let Some(address) = nodes::choose(&self.nodes, failures, &mut rand::rng()) {
-            dial.target = dial.target.at(address);
-        }
+        let places = self.places(self.course.failures());
+        self.first_place = places.first().cloned();
+        dial.target = dial.target.at_one_of(places);
         let flight = (self.first_flight)();
         self.dialling = Some(Box::pin(async move { Link::connect(&dial, flight?).await }));
     }
@@ -205,12 +217,16 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
         }
         let mut dial = self.dial.clone();
         dial.over = Over::Quic;
-        if let Some(address) = nodes::choose(&self.nodes, 0, &mut rand::rng()) {
-            dial.target = dial.target.at(address);
-        }
+        dial.target = dial.target.at_one_of(self.places(0));
         let flight = (self.first_flight)();
         let connect = async move { Link::connect(&dial, flight?).await };
         self.upgrading = Some(Box::pin(connect));
+    }
+
+    /// Where to dial, in this order.
+    fn places(&self, failures: u32) -> Vec<ServerAddress> {
+        let home = self.dial.target.address();
+        self.nodes.plan(home, failures, clock(), &mut rand::rng())
     }
 
     async fn wait(&mut self) -> Woken {
@@ -253,6 +269,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
             LinkEvent::Closed(reason) => {
                 (self.current, self.upgrading) = (None, None);
                 self.upgrade.lost();
+                self.nodes.doubt(now);
                 // Whoever resets a link listens: pauses that stem from before say nothing.
                 if reason == CloseReason::Reset {
                     self.course.start_anew(now);
@@ -279,10 +296,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
 
     fn on_go_away(&mut self, now: Instant, go_away: GoAway) {
         // Where no other node is known there is nowhere to go but here, once it is back.
-        let elsewhere = !go_away.nodes.is_empty() || self.nodes.len() > 1;
-        if !go_away.nodes.is_empty() {
-            self.nodes = go_away.nodes;
-        }
+        let elsewhere = self.nodes.go_away(&go_away.nodes, now);
         self.course.go_away(
             now,
             go_away.retry_min_ms,
@@ -310,7 +324,7 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                 self.upgrading = None;
                 let over_tcp = link.transport() == Transport::Tcp;
                 self.upgrade.linked(now, over_tcp, &mut rand::rng());
-                self.nodes.clone_from(&welcome.nodes);
+                self.nodes.welcomed(&welcome.nodes);
                 let before = self.current.replace(Current {
                     link: link.clone(),
                     events,
@@ -334,6 +348,9 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
                     stalled: matches!(error, ConnectError::TimedOut { .. }),
                     retry_after: error.retry_after(),
                 };
+                if let Some(place) = self.first_place.take() {
+                    self.nodes.failed(place, now);
+                }
                 self.course.dial_failed(now, failure, &mut rand::rng());
                 self.told.push_back(SupervisorEvent::Failed(error));
             }
@@ -365,8 +382,12 @@ impl<F: FnMut() -> Result<Flight, ConnectError> + Send> Supervisor<F> {
 
     fn on_action(&mut self, action: Action) {
         match action {
-            Action::DialBeside => self.course.silent(clock()),
+            Action::DialBeside => {
+                self.nodes.doubt(clock());
+                self.course.silent(clock());
+            }
             Action::StopDial => {
+                self.nodes.trust();
                 if self.course.heard_again(clock()) {
                     self.dialling = None;
                 }

@@ -1,5 +1,6 @@
 //! An installation to connect to: where it is, whom to believe, and its TLS state.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parlor_protocol::ALPN;
@@ -22,6 +23,10 @@ pub const TICKETS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Target {
     address: ServerAddress,
+    /// Other nodes of the installation, tried beside the address while that does not answer.
+    others: Vec<ServerAddress>,
+    /// Where the person said that the installation is.
+    home: ServerAddress,
     trust: Trust,
     tls: quinn::ClientConfig,
     /// The same over TCP: for links, and for bulk transfers.
@@ -79,7 +84,9 @@ impl Target {
             .map_err(|error| TrustError::Tls(rustls::Error::General(error.to_string())))?;
         let tls = quinn::ClientConfig::new(Arc::new(crypto));
         Ok(Self {
+            home: address.clone(),
             address,
+            others: Vec::new(),
             trust,
             tls,
             tcp,
@@ -92,8 +99,46 @@ impl Target {
     pub fn at(&self, address: ServerAddress) -> Self {
         Self {
             address,
+            others: Vec::new(),
             ..self.clone()
         }
+    }
+
+    /// The same installation at several of its addresses, the first one preferred.
+    pub(super) fn at_one_of(&self, mut places: Vec<ServerAddress>) -> Self {
+        if places.is_empty() {
+            return self.clone();
+        }
+        let others = places.split_off(1);
+        let address = places.swap_remove(0);
+        Self {
+            others,
+            ..self.at(address)
+        }
+    }
+
+    /// Every address to try, in their order.
+    pub(super) fn places(&self) -> impl Iterator<Item = &ServerAddress> {
+        std::iter::once(&self.address).chain(&self.others)
+    }
+
+    /// Where the person said that the installation is, whichever node is dialled.
+    pub(super) fn home(&self) -> &ServerAddress {
+        &self.home
+    }
+
+    /// The name under which the server at a host is asked for. All nodes of an installation go by
+    /// one, since a ticket made under one name is refused under another; where a key is pinned, the
+    /// name proves nothing. Hosts that the person gave go by their own where a certificate is looked
+    /// at: it may be of one of them only.
+    pub(super) fn name_for<'a>(&'a self, host: &'a str) -> &'a str {
+        if self.trust == Trust::Ca && self.home.hosts.iter().any(|own| own == host) {
+            return host;
+        }
+        let is_name = |host: &&String| host.parse::<IpAddr>().is_err();
+        let name = self.home.hosts.iter().find(is_name);
+        name.or(self.home.hosts.first())
+            .map_or(host, String::as_str)
     }
 
     pub fn address(&self) -> &ServerAddress {
@@ -138,5 +183,34 @@ fn provider() -> CryptoProvider {
             cipher_suite::TLS13_AES_256_GCM_SHA384,
         ],
         ..ring::default_provider()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn named(home: &str, trust: Trust, host: &str) -> String {
+        let target = Target::new(home.parse().unwrap(), trust).unwrap();
+        let elsewhere = target.at("node2.example.org:7443".parse().unwrap());
+        assert_eq!(elsewhere.name_for(host), target.name_for(host));
+        target.name_for(host).to_owned()
+    }
+
+    #[test]
+    fn all_nodes_go_by_one_name() {
+        let pins = || Trust::Pins(vec![Pin([7; 32])]);
+        let home = "192.0.2.1,chat.example.org:7443";
+        for host in [
+            "192.0.2.1",
+            "chat.example.org",
+            "node2.example.org",
+            "192.0.2.2",
+        ] {
+            assert_eq!(named(home, pins(), host), "chat.example.org", "{host}");
+        }
+        assert_eq!(named("192.0.2.1", pins(), "192.0.2.2"), "192.0.2.1");
     }
 }

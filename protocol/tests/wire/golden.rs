@@ -76,6 +76,11 @@ fn no_frozen_file_is_forgotten() {
             .iter()
             .map(|(name, _)| format!("{name}.1.hex")),
     );
+    known.extend(
+        story::conditional()
+            .iter()
+            .map(|(name, _)| format!("{name}.hex")),
+    );
     known.insert("ROOM_BATCH.1.zstd.hex".into());
     for file in std::fs::read_dir(folder("golden")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
@@ -96,4 +101,14 @@ fn a_frozen_compressed_frame_is_read() {
     assert_eq!(frame.header.flags & FLAG_ZSTD, FLAG_ZSTD);
     assert_eq!(frame.header.kind, sync::RoomBatch::KIND);
     assert_eq!(frame.open::<sync::RoomBatch>().unwrap(), batch);
+}
+
+/// Requests that name what is held, and replies that leave out what is unchanged.
+#[test]
+fn conditional_reads_write_their_frozen_bytes() {
+    report(
+        story::conditional()
+            .iter()
+            .map(|(name, bytes)| hold(name, bytes)),
+    );
 }

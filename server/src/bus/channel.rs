@@ -45,6 +45,11 @@ impl Channels {
         }
     }
 
+    /// Shards of rooms and of people.
+    pub fn counts(self) -> (u16, u16) {
+        (self.rooms, self.people)
+    }
+
     pub fn room(self, room: RoomId) -> Channel {
         Channel::Rooms(shard(room.as_bytes(), self.rooms))
     }

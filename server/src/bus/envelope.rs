@@ -24,7 +24,7 @@ pub(super) const ENVELOPE_BYTES: usize = MAC_AT + MAC_BYTES;
 const PURPOSE: &[u8] = b"parlor bus frames 1";
 
 /// Which node sent a frame: a number of its own for each start of each node, as at random.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeNumber(pub u64);
 
 /// What frames are sealed under.
@@ -144,6 +144,11 @@ impl Sealer {
             _ => Err(Reject::Malformed),
         }
     }
+}
+
+/// Who sent it; to be believed once it was opened.
+pub(super) fn sender(bytes: &[u8]) -> NodeNumber {
+    NodeNumber(bytes.get(2..10).map_or(0, |mut at| at.get_u64_le()))
 }
 
 /// Whether the bytes are exactly one frame of the wire.

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::channel::Channel;
 use super::counters::Counters;
+use super::envelope::NodeNumber;
 use super::queue::{Bounds, Queue};
 
 /// Frames of other nodes that wait for this one: some seconds of a busy cluster.
@@ -19,7 +20,11 @@ const WAITING: Bounds = Bounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Another node sent this frame, whole and checked, through a channel.
-    Frame { channel: Channel, bytes: Bytes },
+    Frame {
+        channel: Channel,
+        node: NodeNumber,
+        bytes: Bytes,
+    },
     /// Frames may be missing from now on: sweep more often, within the same budget.
     Away,
     /// The bus works, after it was away or for the first time: compare all heads now.
@@ -198,6 +203,7 @@ mod tests {
 
     fn frame(number: u8) -> Event {
         Event::Frame {
+            node: NodeNumber(1),
             channel: Channel::Cluster,
             bytes: Bytes::copy_from_slice(&[number]),
         }

@@ -53,10 +53,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let server = start(config.clone()).await.map_err(Failure::failed)?;
     // A reader that has gone away does not end the server.
     let _ = announce(&config, &server);
-    let name = signals.next().await;
-    tracing::info!(signal = name, "stopping: links are moved away");
+    let strange = server.must_end();
+    let outcome = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping: links are moved away");
+            Ok(())
+        }
+        why = strange => Err(Failure::Failed(why)),
+    };
     server.stop().await;
-    Ok(())
+    outcome
 }
 
 /// The signals that end the server in good order.

@@ -1,13 +1,14 @@
 //! What other nodes say, handed to the shard.
 
 use bytes::Bytes;
-use parlor_protocol::bus::{NodeBatch, NodeUserBatch, SessionsEnded};
+use parlor_protocol::bus::{NodeBatch, NodePresence, NodeUserBatch, SessionsEnded};
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
 use parlor_protocol::limit::BODY_BYTES;
 use parlor_protocol::sync::UserBatch;
 use parlor_protocol::{Code, Kind};
 
 use super::Peers;
+use crate::bus::NodeNumber;
 use crate::room::BatchFrames;
 use crate::shard::{Committed, Core, RoomCommitted, ToShard};
 use crate::store::{ReaderChange, UserAppended};
@@ -22,17 +23,22 @@ enum Unheard {
 }
 
 /// Takes one whole frame of another node. What cannot be read is said, and found by comparing.
-pub(super) async fn hear(core: &Core, peers: &Peers, bytes: Bytes) {
-    if let Err(error) = take(core, peers, bytes).await {
+pub(super) async fn hear(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) {
+    if let Err(error) = take(core, peers, node, bytes).await {
         tracing::warn!(%error, "a frame of another node could not be read; is it of another version?");
     }
 }
 
-async fn take(core: &Core, peers: &Peers, bytes: Bytes) -> Result<(), Unheard> {
+async fn take(core: &Core, peers: &Peers, node: NodeNumber, bytes: Bytes) -> Result<(), Unheard> {
     let frame = whole(bytes)?;
     match frame.header.kind {
         Kind::NODE_BATCH => {
-            let room = room(frame.open()?);
+            let batch = frame.open()?;
+            // First the cache: whoever opens the room then reads what the shard has.
+            if let Some(cached) = peers.cached() {
+                cached.cache().heard_batch(&batch);
+            }
+            let room = room(batch);
             peers.heard_of(room.head.room);
             core.store.noted(room.head.room, room.head.rev);
             let committed = Committed {
@@ -50,15 +56,30 @@ async fn take(core: &Core, peers: &Peers, bytes: Bytes) -> Result<(), Unheard> {
                 .await;
         }
         Kind::SESSIONS_ENDED => {
+            let ended = frame.open()?;
+            if let Some(cached) = peers.cached() {
+                cached.cache().heard_sessions(&ended);
+            }
             let SessionsEnded {
                 user,
                 sessions,
                 but,
                 code,
                 ext: _,
-            } = frame.open()?;
+            } = ended;
             let named = (!sessions.is_empty()).then_some(sessions);
             core.sessions_ended_elsewhere(user, named, but, Code(code))
+                .await;
+        }
+        Kind::NODE_PRESENCE => {
+            let said: Box<NodePresence> = Box::new(frame.open()?);
+            core.shard
+                .send(ToShard::PresenceElsewhere { node, said })
+                .await;
+        }
+        Kind::NODE_TYPING => {
+            core.shard
+                .send(ToShard::TypingElsewhere(frame.open()?))
                 .await;
         }
         // From a newer node: what it is about is found by comparing.

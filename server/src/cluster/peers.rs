@@ -7,19 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use parlor_protocol::bus::{NodeBatch, NodeUserBatch, SessionsEnded};
+use parlor_protocol::bus::{NodeBatch, NodePresence, NodeTyping, NodeUserBatch, SessionsEnded};
 use parlor_protocol::sync::UserBatch;
 use parlor_protocol::{Code, Extensions, RoomId, SessionId, UserId, frame};
 use tokio::sync::Notify;
 
 use crate::bus::{Bus, Pace, Sweep};
+use crate::cache::CachedStore;
 use crate::shard::RoomCommitted;
 use crate::store::{ReaderChange, UserAppended};
 
 /// The other nodes, as this one reaches them.
-#[derive(Debug)]
 pub struct Peers {
     bus: Arc<dyn Bus>,
+    /// What is kept of the database here, and hears of changes elsewhere.
+    cached: Option<Arc<CachedStore>>,
     sweep: Mutex<Sweep>,
     /// Start of the clock that the sweep counts by.
     began: Instant,
@@ -30,9 +32,10 @@ pub struct Peers {
 }
 
 impl Peers {
-    pub fn new(bus: Arc<dyn Bus>) -> Self {
+    pub fn new(bus: Arc<dyn Bus>, cached: Option<Arc<CachedStore>>) -> Self {
         Self {
             bus,
+            cached,
             sweep: Mutex::new(Sweep::new(Pace::default(), 0)),
             began: Instant::now(),
             sooner: Notify::new(),
@@ -41,12 +44,16 @@ impl Peers {
     }
 
     /// Milliseconds of the sweep's clock.
-    pub(super) fn now_ms(&self) -> u64 {
+    pub(crate) fn now_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
 
     pub fn bus(&self) -> &Arc<dyn Bus> {
         &self.bus
+    }
+
+    pub(super) fn cached(&self) -> Option<&Arc<CachedStore>> {
+        self.cached.as_ref()
     }
 
     pub(super) fn sweep(&self) -> MutexGuard<'_, Sweep> {
@@ -113,6 +120,18 @@ impl Peers {
     pub fn user_appended(&self, appended: &UserAppended) {
         let channel = self.bus.channels().person(appended.user);
         self.bus.publish(channel, user_frame(appended));
+    }
+
+    /// Tells who is in a room here.
+    pub fn tell_presence(&self, said: NodePresence) {
+        let channel = self.bus.channels().room(said.room);
+        self.bus.publish(channel, frame::encode(0, &said));
+    }
+
+    /// Tells who is typing here.
+    pub fn tell_typing(&self, said: &NodeTyping) {
+        let channel = self.bus.channels().room(said.room);
+        self.bus.publish(channel, frame::encode(0, said));
     }
 
     /// Tells which sessions have ended; `sessions: None`, all of the person's.

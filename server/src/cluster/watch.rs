@@ -36,8 +36,21 @@ pub async fn watch(core: Arc<Core>, peers: Arc<Peers>, events: Events) {
 async fn listen(core: &Core, peers: &Peers, mut events: Events) {
     while let Some(event) = events.next().await {
         match event {
-            Event::Frame { bytes, .. } => hear(core, peers, bytes).await,
-            other => note(peers, other),
+            Event::Frame { bytes, node, .. } => hear(core, peers, node, bytes).await,
+            said => {
+                if let Some(cached) = peers.cached() {
+                    cached.cache().heard(&said);
+                    if said == Event::Back {
+                        let cached = cached.clone();
+                        tokio::spawn(async move { cached.warm().await });
+                    }
+                }
+                let away = said == Event::Away;
+                note(peers, said);
+                if !away {
+                    core.shard.send(ToShard::AskNodes).await;
+                }
+            }
         }
     }
 }

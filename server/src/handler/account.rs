@@ -318,7 +318,8 @@ pub async fn confirm(core: &Core, granted: &Granted) -> Result<(), Refusal> {
     let (user, session) = (granted.user.id, granted.session);
     let found = core.store.session_by_token(&granted.token_hash).await;
     let now = match found.map_err(failed)? {
-        Some(found) if found.session.id == session => Some(found.user),
+        // Only the account itself has the password that a fresh session was opened by.
+        Some(found) if found.session.id == session && !granted.fresh => Some(found.user),
         // The token may have been replaced by another link of the same session.
         _ => {
             let listed = core.store.sessions(user).await.map_err(failed)?;

@@ -7,7 +7,7 @@ use parlor_protocol::message::{GetPage, GetText, Mark, Page, PutText, Text};
 use parlor_protocol::{Code, Extensions, Refusal};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Answered, allowed, answer_of, failed};
+use super::{Answer, Answered, allowed, answer_of, conditional, failed};
 use crate::room::rules::Action;
 use crate::shard::{Core, ToShard, Who};
 
@@ -19,14 +19,15 @@ pub async fn page(core: &Core, who: &Who, request: GetPage) -> Answered<Page> {
         place,
         seq,
         limit,
-        ext: _,
+        ext,
     } = request;
     let limit = limit.clamp(1, PAGE_MESSAGES);
-    let page = core
+    let mut page = core
         .store
         .page(room, timeline, place, seq, limit, access.visible_from)
         .await
         .map_err(failed)?;
+    page.ext = conditional::spare(&ext, &mut page.messages, &[page.floor]);
     Ok(answer_of(page, room, access))
 }
 

@@ -1,6 +1,7 @@
 //! What requests do, one file per domain. Handlers run on the core; each names what it needs of it.
 
 pub mod account;
+mod conditional;
 pub mod invite;
 pub mod message;
 pub mod people;

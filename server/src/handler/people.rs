@@ -1,9 +1,8 @@
 //! Profiles.
 
-use parlor_protocol::Extensions;
 use parlor_protocol::account::{FindPeople, People};
 
-use super::{Answered, failed};
+use super::{Answered, conditional, failed};
 use crate::guard::name;
 use crate::shard::{Core, Who};
 
@@ -13,14 +12,13 @@ pub async fn find(core: &Core, _: &Who, request: FindPeople) -> Answered<People>
         .iter()
         .map(|written| name::fold(written))
         .collect();
-    let people = core
+    let mut people = core
         .store
         .people(&request.ids, &names)
         .await
         .map_err(failed)?;
-    Ok(People {
-        people,
-        ext: Extensions::NONE,
-    }
-    .into())
+    // The same people are the same answer, in whatever order they were found.
+    people.sort_by_key(|person| person.id);
+    let ext = conditional::spare(&request.ext, &mut people, &[]);
+    Ok(People { people, ext }.into())
 }

@@ -7,7 +7,7 @@ use parlor_protocol::room::{
 };
 use parlor_protocol::{Code, Extensions, Refusal, RoomId, SendKey};
 
-use super::{Answered, allowed, answer_of, failed};
+use super::{Answered, allowed, answer_of, conditional, failed};
 use crate::guard::name;
 use crate::room::rules::Action;
 use crate::shard::{Core, Who};
@@ -161,12 +161,8 @@ pub async fn list(core: &Core, who: &Who, request: ListRooms) -> Answered<Rooms>
     let keep = fitting(&rooms).min(limit.into());
     let more = rooms.len() > keep;
     rooms.truncate(keep);
-    Ok(Rooms {
-        rooms,
-        more,
-        ext: Extensions::NONE,
-    }
-    .into())
+    let ext = conditional::spare(&request.ext, &mut rooms, &[more.into()]);
+    Ok(Rooms { rooms, more, ext }.into())
 }
 
 pub async fn members(core: &Core, who: &Who, request: ListMembers) -> Answered<Members> {
@@ -184,11 +180,13 @@ pub async fn members(core: &Core, who: &Who, request: ListMembers) -> Answered<M
         person,
         role,
     });
+    let mut members = members.collect();
+    let ext = conditional::spare(&request.ext, &mut members, &[more.into()]);
     let body = Members {
         room: request.room,
-        members: members.collect(),
+        members,
         more,
-        ext: Extensions::NONE,
+        ext,
     };
     Ok(answer_of(body, request.room, access))
 }

@@ -100,6 +100,43 @@ impl Place {
     }
 }
 
+/// The client's end of a stream that it has opened.
+pub(crate) struct PeerStream {
+    stream: quinn::RecvStream,
+    reader: FrameReader,
+    // Finished, it would end the stream for the server.
+    _send: quinn::SendStream,
+}
+
+impl PeerStream {
+    pub(crate) async fn open(connection: &quinn::Connection) -> Self {
+        let (mut send, stream) = connection.open_bi().await.unwrap();
+        // A stream is seen when something comes on it.
+        send.write_all(&[0]).await.unwrap();
+        Self {
+            stream,
+            reader: FrameReader::new(),
+            _send: send,
+        }
+    }
+
+    /// The next frame that the server sends.
+    pub(crate) async fn frame(&mut self) -> Frame {
+        let next = next(&mut self.stream, &mut self.reader);
+        tokio::time::timeout(COMES_WITHIN, next).await.unwrap()
+    }
+}
+
+async fn next(stream: &mut quinn::RecvStream, reader: &mut FrameReader) -> Frame {
+    loop {
+        if let Some(frame) = reader.next(BODY_BYTES).unwrap() {
+            return frame;
+        }
+        let chunk = stream.read_chunk(16 * 1024, true).await.unwrap();
+        reader.feed(chunk.unwrap().bytes);
+    }
+}
+
 impl Peer {
     /// The next frame pushed.
     pub(crate) async fn pushed(&mut self) -> Frame {
@@ -114,13 +151,7 @@ impl Peer {
             self.push = Some((stream, FrameReader::new()));
         }
         let (stream, reader) = self.push.as_mut().unwrap();
-        loop {
-            if let Some(frame) = reader.next(BODY_BYTES).unwrap() {
-                return frame;
-            }
-            let chunk = stream.read_chunk(16 * 1024, true).await.unwrap();
-            reader.feed(chunk.unwrap().bytes);
-        }
+        next(stream, reader).await
     }
 
     /// With which code the server ended the link.

@@ -63,6 +63,10 @@ pub enum Command {
         /// Names or ids of rooms that it opens.
         rooms: Vec<String>,
     },
+    /// Sends all links to other nodes; the server goes on, without new ones.
+    Drain,
+    /// Ends the server in good order.
+    Stop,
     /// Writes a copy of the database to a file that is not there yet.
     CopyDatabase {
         to: PathBuf,

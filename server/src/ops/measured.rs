@@ -14,8 +14,8 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use super::Metrics;
 use super::slow::Slow;
 use crate::store::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
-    RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
 };
 
 /// Passes everything on to a store, and notes how long each query took under the query's name.
@@ -119,6 +119,8 @@ measured! {
     async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>>;
     async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
     async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }
 
 #[cfg(test)]

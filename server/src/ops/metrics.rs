@@ -2,6 +2,7 @@
 //!
 //! [`Metrics::render`] writes them in the Prometheus text format 0.0.4.
 
+mod cache;
 mod histogram;
 mod process;
 mod requests;
@@ -10,6 +11,7 @@ mod text;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+pub use cache::ByCacheKind;
 pub use histogram::{ByName, Histogram, Sizes};
 pub use process::Process;
 pub use requests::Requests;
@@ -133,6 +135,24 @@ metrics! {
     ring_hits: Counter = "parlor_recent_hits_total";
     /// Resumes and pulls that needed the database.
     ring_misses: Counter = "parlor_recent_misses_total";
+    /// Reads answered from a cache, by kind.
+    cache_hits: ByCacheKind = "parlor_cache_hits_total";
+    /// Reads that no cache could answer, by kind.
+    cache_misses: ByCacheKind = "parlor_cache_misses_total";
+    /// Those of the hits that another node had left in Redis, by kind.
+    cache_shared_hits: ByCacheKind = "parlor_cache_redis_hits_total";
+    /// Reads that waited for an identical one instead of running.
+    cache_coalesced: Counter = "parlor_cache_coalesced_total";
+    /// Entries in this node's memory.
+    cache_entries: Gauge = "parlor_cache_entries";
+    /// Memory that they take, about.
+    cache_bytes: Gauge = "parlor_cache_bytes";
+    /// Time that reads took that a cache answered.
+    cache_duration: Histogram = "parlor_cache_read_duration_seconds";
+    /// Requests of the cache that Redis did not answer in time.
+    cache_shared_failures: Counter = "parlor_cache_redis_failures_total";
+    /// Changes that Redis has not been told yet.
+    cache_owed: Gauge = "parlor_cache_redis_owed";
     /// Times that a changed certificate file was taken.
     certificate_reloads: Counter = "parlor_certificate_reloads_total";
     /// Changed certificate files that could not be used.

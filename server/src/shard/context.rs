@@ -10,7 +10,7 @@ use parlor_protocol::{Code, Refusal, SessionId, UserId};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{ShardHandle, ToShard};
-use crate::cluster::Peers;
+use crate::cluster::{Listed, Peers};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::{Class, Rates, Who};
@@ -35,6 +35,8 @@ pub struct Core {
     pub requests: Arc<Semaphore>,
     /// Where clients reach this node, for the node list and join links: `host[,host2]:port`.
     pub public_address: ServerAddress,
+    /// The nodes that clients are told of.
+    pub nodes: Arc<Listed>,
     /// Keys in force and next in force; empty with a certificate by a CA.
     pub pins: Vec<Pin>,
     /// Tries to log in, by address and by account.

@@ -38,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) entered: bool,
     /// Its session is over: only what is queued still leaves.
     pub(crate) ended: bool,
+    /// When it was last asked to go to another node.
+    pub(crate) asked_away: Option<Instant>,
     /// Decided against while its entry was being decided: told when that decision comes.
     pub(crate) turned_away: Option<Box<Refusal>>,
     /// Where it came from, as it is counted there.
@@ -98,6 +100,7 @@ impl Link {
             who: None,
             entered: false,
             ended: false,
+            asked_away: None,
             turned_away: None,
             seen_ms: 0,
             zstd: false,

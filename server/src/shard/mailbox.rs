@@ -52,6 +52,9 @@ impl State {
             ToShard::Activate { wish, head, member } => drop(self.activate(wish, head, member)),
             ToShard::User(user) => self.user_appended(&user),
             ToShard::UserElsewhere(user) => self.user_elsewhere(&user, shard),
+            ToShard::PresenceElsewhere { node, said } => self.presence_elsewhere(node, *said),
+            ToShard::TypingElsewhere(said) => self.typing_elsewhere(&said, shard),
+            ToShard::AskNodes => self.ask_nodes_anew(shard.core.steady_ms()),
             ToShard::WhoIsHere(answer) => drop(answer.send(self.who_is_here())),
             ToShard::Rooms { user, rev, rooms } => self.rooms_read(user, rev, rooms, shard),
             ToShard::EndSessions {
@@ -64,7 +67,12 @@ impl State {
             ToShard::Reached(heads) => heads
                 .into_iter()
                 .for_each(|head| self.room_reached(head, shard)),
-            ToShard::Drain { done } => super::run::drain(self, done),
+            ToShard::Drain { farewell, done } => super::leave::drain(self, farewell, done),
+            ToShard::MoveAway {
+                count,
+                nodes,
+                within,
+            } => self.move_away(count, nodes, within),
         }
     }
 

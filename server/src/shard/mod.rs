@@ -8,8 +8,11 @@ mod enter;
 mod flusher;
 mod gaps;
 mod hub;
+mod leave;
 mod link;
 mod mailbox;
+mod nodes;
+mod others;
 mod pace;
 mod presence;
 mod rooms;
@@ -24,8 +27,11 @@ mod upkeep;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use parlor_protocol::bus::{NodePresence, NodeTyping};
+use parlor_protocol::hello::Node;
 use parlor_protocol::room::Head;
 use parlor_protocol::sync::RoomChanges;
 use parlor_protocol::{Code, Kind, RoomId, SessionId, UserId};
@@ -33,9 +39,11 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use context::{Core, REQUESTS_AT_ONCE, now_ms};
 pub(crate) use enter::new_token;
+pub use leave::Farewell;
 pub use run::{ShardThread, start};
 pub(crate) use state::{Shard, State};
 
+use crate::bus::NodeNumber;
 use crate::room::BatchFrames;
 use crate::store::{ReaderChange, UserAppended};
 
@@ -122,6 +130,15 @@ pub enum ToShard {
     User(Box<UserAppended>),
     /// The same, by another node: rooms may come to the person, or go.
     UserElsewhere(Box<UserAppended>),
+    /// Who is in a room at another node.
+    PresenceElsewhere {
+        node: NodeNumber,
+        said: Box<NodePresence>,
+    },
+    /// Who is typing at another node.
+    TypingElsewhere(NodeTyping),
+    /// The bus is there again: who is where is asked anew.
+    AskNodes,
     /// Asks who has a link here.
     WhoIsHere(oneshot::Sender<Vec<Here>>),
     /// All rooms of a person as the database has them, since something of theirs was missed.
@@ -145,7 +162,16 @@ pub enum ToShard {
     /// Where rooms stand in the database.
     Reached(Vec<Head>),
     /// Tells all links to go, waits for them within bounds, then answers.
-    Drain { done: oneshot::Sender<()> },
+    Drain {
+        farewell: Farewell,
+        done: oneshot::Sender<()>,
+    },
+    /// Asks so many links to go to one of these nodes, spread over a time.
+    MoveAway {
+        count: u32,
+        nodes: Vec<Node>,
+        within: Duration,
+    },
 }
 
 /// A person with a link here.

@@ -25,6 +25,8 @@ const PAUSE_TYPING_MS: u64 = 500;
 pub(super) enum Sort {
     Presence,
     Typing,
+    /// What other nodes are told of who is in the room here.
+    Nodes,
 }
 
 /// A room, by its slot, and what of it changed.
@@ -100,7 +102,7 @@ impl Pacer {
 
     /// A room has no links any more.
     pub(super) fn forget(&mut self, slot: u32) {
-        for topic in [(slot, Sort::Presence), (slot, Sort::Typing)] {
+        for topic in [Sort::Presence, Sort::Typing, Sort::Nodes].map(|sort| (slot, sort)) {
             self.free_ms.remove(&topic);
             if self.queued.remove(&topic) {
                 self.fresh.retain(|other| *other != topic);
@@ -118,7 +120,7 @@ impl Pacer {
 fn pause_ms(sort: Sort, online: usize) -> u64 {
     match sort {
         _ if online <= PRESENCE_PEOPLE => PAUSE_MS,
-        Sort::Presence => PAUSE_COUNTS_MS,
+        Sort::Presence | Sort::Nodes => PAUSE_COUNTS_MS,
         Sort::Typing => PAUSE_TYPING_MS,
     }
 }

@@ -8,6 +8,7 @@ use parlor_protocol::signal::{PersonPresence, PresenceDigest, PresenceState};
 use parlor_protocol::{Extensions, RoomId, UserId};
 
 use super::LinkRef;
+use super::others::Online;
 use super::pace::{Pacer, Sort};
 
 /// How long a person counts as typing after the last signal.
@@ -79,63 +80,30 @@ impl Presences {
         self.pacer.is_fresh() || !self.openers.is_empty()
     }
 
+    /// What a person with a link here does.
+    pub(super) fn state(&self, user: UserId) -> PresenceState {
+        let held = self.people.get(&user).copied();
+        held.unwrap_or(PresenceState::ONLINE)
+    }
+
     /// What to tell a room of who is online in it: everyone where one datagram holds that, else
     /// those who changed, and in a room too large for names how many there are.
     pub(super) fn digests(
         &mut self,
         slot: u32,
         room: RoomId,
-        users: &HashSet<UserId>,
+        online: &Online,
     ) -> Vec<PresenceDigest> {
         let changed = self.changed.remove(&slot).unwrap_or(Changed::All);
-        if users.len() > PRESENCE_PEOPLE {
+        if online.count() > PRESENCE_PEOPLE {
             self.counted.insert(slot);
-            return self.whole(room, users);
+            return whole(room, online);
         }
         match (self.counted.remove(&slot), changed) {
-            (false, Changed::Some(people)) if users.len() > NAMED => {
-                self.name(room, users, people.into_iter(), false)
+            (false, Changed::Some(people)) if online.count() > NAMED => {
+                name(room, online, people.into_iter(), false)
             }
-            _ => self.whole(room, users),
-        }
-    }
-
-    /// Everything there is to tell of a room.
-    pub(super) fn whole(&self, room: RoomId, users: &HashSet<UserId>) -> Vec<PresenceDigest> {
-        let named = (users.len() <= PRESENCE_PEOPLE).then_some(users);
-        let people = named.into_iter().flatten().copied();
-        self.name(room, users, people, users.len() <= NAMED)
-    }
-
-    fn name(
-        &self,
-        room: RoomId,
-        users: &HashSet<UserId>,
-        people: impl Iterator<Item = UserId>,
-        complete: bool,
-    ) -> Vec<PresenceDigest> {
-        let person = |user: UserId| PersonPresence {
-            user,
-            state: match users.contains(&user) {
-                true => self
-                    .people
-                    .get(&user)
-                    .copied()
-                    .unwrap_or(PresenceState::ONLINE),
-                false => PresenceState::OFFLINE,
-            },
-        };
-        let digest = |people: &[PersonPresence]| PresenceDigest {
-            room,
-            online: users.len() as u32,
-            complete,
-            people: people.to_vec(),
-            ext: Extensions::NONE,
-        };
-        let people: Vec<PersonPresence> = people.map(person).collect();
-        match people.len() {
-            0 => vec![digest(&[])],
-            _ => people.chunks(NAMED).map(digest).collect(),
+            _ => whole(room, online),
         }
     }
 
@@ -191,6 +159,40 @@ impl Presences {
     }
 }
 
+/// Everything there is to tell of a room.
+pub(super) fn whole(room: RoomId, online: &Online) -> Vec<PresenceDigest> {
+    let named = (online.count() <= PRESENCE_PEOPLE).then_some(&online.people);
+    let people = named.into_iter().flat_map(HashMap::keys).copied();
+    name(room, online, people, online.count() <= NAMED)
+}
+
+fn name(
+    room: RoomId,
+    online: &Online,
+    people: impl Iterator<Item = UserId>,
+    complete: bool,
+) -> Vec<PresenceDigest> {
+    let person = |user: UserId| PersonPresence {
+        user,
+        state: match online.people.get(&user) {
+            Some(state) => *state,
+            None => PresenceState::OFFLINE,
+        },
+    };
+    let digest = |people: &[PersonPresence]| PresenceDigest {
+        room,
+        online: u32::try_from(online.count()).unwrap_or(u32::MAX),
+        complete,
+        people: people.to_vec(),
+        ext: Extensions::NONE,
+    };
+    let people: Vec<PersonPresence> = people.map(person).collect();
+    match people.len() {
+        0 => vec![digest(&[])],
+        _ => people.chunks(NAMED).map(digest).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use parlor_protocol::frame;
@@ -198,8 +200,12 @@ mod tests {
 
     use super::*;
 
-    fn people(count: usize) -> HashSet<UserId> {
-        (0..count).map(|_| UserId::new()).collect()
+    fn people(count: usize) -> Online {
+        let one = |_| (UserId::new(), PresenceState::ONLINE);
+        Online {
+            people: (0..count).map(one).collect(),
+            unnamed: 0,
+        }
     }
 
     #[test]
@@ -214,7 +220,7 @@ mod tests {
                 .iter()
                 .flat_map(|digest| digest.people.iter().map(|it| it.user))
                 .collect();
-            assert_eq!(named, users);
+            assert_eq!(named, users.people.keys().copied().collect());
             for digest in digests {
                 assert_eq!(digest.complete, count <= NAMED);
                 assert_eq!(digest.online as usize, count);
@@ -225,13 +231,14 @@ mod tests {
 
     #[test]
     fn a_room_of_a_hundred_hears_only_of_who_changed() {
-        let (mut presences, room, users) = (Presences::default(), RoomId::new(), people(100));
-        let ada = *users.iter().next().unwrap_or(&UserId::default());
+        let (mut presences, room, mut users) = (Presences::default(), RoomId::new(), people(100));
+        let ada = users.people.keys().next().copied().unwrap_or_default();
         presences.came(ada, PresenceState::ONLINE);
         presences.touch(1, None);
         presences.digests(1, room, &users);
 
         assert!(presences.set(ada, PresenceState::AWAY));
+        users.people.insert(ada, presences.state(ada));
         presences.touch(1, Some(ada));
         presences.touch(1, Some(ada));
         let told = |digests: Vec<PresenceDigest>| -> Vec<(UserId, PresenceState)> {
@@ -242,11 +249,10 @@ mod tests {
         let away = told(presences.digests(1, room, &users));
         assert_eq!(away, [(ada, PresenceState::AWAY)]);
 
-        let mut left = users.clone();
-        left.remove(&ada);
+        users.people.remove(&ada);
         presences.went(ada);
         presences.touch(1, Some(ada));
-        let gone = told(presences.digests(1, room, &left));
+        let gone = told(presences.digests(1, room, &users));
         assert_eq!(gone, [(ada, PresenceState::OFFLINE)]);
     }
 
@@ -258,7 +264,7 @@ mod tests {
         let digests = presences.digests(1, room, &many);
         assert_eq!((digests.len(), digests[0].online), (1, 101));
         assert!(digests[0].people.is_empty() && !digests[0].complete);
-        presences.touch(1, many.iter().next().copied());
+        presences.touch(1, many.people.keys().next().copied());
         let named: usize = presences
             .digests(1, room, &fewer)
             .iter()

@@ -94,10 +94,13 @@ impl State {
     pub(super) fn hub_leave(&mut self, joined: Joined, index: u32, user: Option<UserId>) {
         let room = self.hub.get(joined.slot).map(|room| room.head.room);
         if self.hub.leave(joined.slot, index, joined.depth) {
-            if let Some((peers, room)) = self.peers.as_ref().zip(room) {
-                peers.room_went(room);
-            }
             self.presences.forget(joined.slot);
+            if let Some(room) = room {
+                self.forget_nodes_of(joined.slot, room);
+                if let Some(peers) = &self.peers {
+                    peers.room_went(room);
+                }
+            }
         } else if !joined.visitor {
             self.touch(joined.slot, user);
         }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parlor_protocol::hello::GoAway;
-use parlor_protocol::{Code, Extensions};
+use parlor_protocol::Code;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until};
@@ -18,15 +17,8 @@ use crate::net::{Bound, Endpoint, EndpointError, Keys, Listener, Pending, Settin
 
 /// How often heads of rooms that are not open go out.
 const HEADS_EVERY: Duration = Duration::from_secs(1);
-/// Time for links to leave by themselves once told to go: all is over within a second.
-const DRAIN: Duration = Duration::from_millis(750);
 /// Time for the last packets of closed links to leave before the socket is given up.
 const WIND_DOWN: Duration = Duration::from_millis(500);
-/// Window in which clients come back, ms: a lone node may be up again once it has wound down. Who
-/// counts from the message instead of the link's end, and so comes earlier, is not answered and
-/// finds the next server by a later packet of the same dial.
-const RETRY_MIN_MS: u32 = 600;
-const RETRY_MAX_MS: u32 = 1_600;
 
 /// A running shard.
 pub struct ShardThread {
@@ -158,7 +150,11 @@ fn admit(state: &State, shard: &Shard, pending: &Pending) -> Admit {
     // A refusal would cost the client a step of its back-off, for a server that is gone in a moment:
     // the next packet of the same dial may find the one that follows.
     if state.draining {
-        return Admit::Ignore;
+        return match state.elsewhere {
+            // Nor is it here where there are other nodes: they are found the sooner.
+            true => Admit::Refuse,
+            false => Admit::Ignore,
+        };
     }
     if state.links.len() >= bounds.max as usize {
         return Admit::Refuse;
@@ -224,34 +220,4 @@ impl State {
             link.connection.close(Code(0), reason);
         }
     }
-}
-
-/// Tells all links to go and answers when they have gone or the time is up.
-pub(super) fn drain(state: &mut State, done: oneshot::Sender<()>) {
-    let go_away = GoAway {
-        retry_min_ms: RETRY_MIN_MS,
-        retry_max_ms: RETRY_MAX_MS,
-        nodes: Vec::new(),
-        reason: "The server is shutting down.".to_owned(),
-        ext: Extensions::NONE,
-    };
-    state.go_away(&go_away);
-    let connections: Vec<_> = state
-        .links
-        .iter()
-        .map(|(_, link)| link.connection.clone())
-        .collect();
-    spawn_local(async move {
-        let all_gone = async {
-            for connection in &connections {
-                connection.closed().await;
-            }
-        };
-        if tokio::time::timeout(DRAIN, all_gone).await.is_err() {
-            for connection in &connections {
-                connection.close(Code::GOING_AWAY, Code::GOING_AWAY.text());
-            }
-        }
-        let _ = done.send(());
-    });
 }

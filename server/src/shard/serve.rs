@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parlor_protocol::frame::{self, Frame};
-use parlor_protocol::hello::{Node, Pong, Welcome, feature};
+use parlor_protocol::hello::{Pong, Welcome, feature};
 use parlor_protocol::limit::{BODY_BYTES, HELLO_WITHIN_MS, TEXT_BYTES};
 use parlor_protocol::session::{Negotiated, ServerHandshake, ServerStep};
 use parlor_protocol::tcp::{self, LinkToken};
@@ -291,10 +291,7 @@ impl LinkTask {
             text_bytes: TEXT_BYTES as u32,
             epoch: core.store.epoch(),
             installation: core.config.server.name.clone(),
-            nodes: vec![Node {
-                address: core.public_address.to_string(),
-                load: 0,
-            }],
+            nodes: core.nodes.nodes().to_vec(),
             pins: core.pins.iter().map(|pin| pin.0).collect(),
             clock_ms: now_ms(),
             heartbeat_ms: core.config.link.heartbeat_s * 1000,

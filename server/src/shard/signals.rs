@@ -1,6 +1,6 @@
 //! Sends what the rules of presence and typing say.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,9 @@ use tokio::time::sleep_until;
 
 use super::LinkRef;
 use super::hub::{Depth, Room};
+use super::others::Online;
 use super::pace::Sort;
-use super::presence::TYPING_LOOK_MS;
+use super::presence::{self, TYPING_LOOK_MS};
 use super::state::{Shard, State};
 use super::write;
 
@@ -44,6 +45,7 @@ pub(super) async fn run(shard: Rc<Shard>) {
         shard.step(|state| {
             if again {
                 state.tell_presence_again();
+                state.ask_nodes(shard.core.steady_ms());
             }
             state.presences.expire_typing(shard.core.steady_ms());
             state.send_signals(shard.core.steady_ms());
@@ -72,6 +74,7 @@ impl State {
         if self.hub.get(slot).is_some_and(|room| !room.full.is_empty()) {
             self.presences.touch(slot, user);
         }
+        self.touch_nodes(slot);
     }
 
     /// What a person does, told to everyone who has one of their rooms open.
@@ -96,12 +99,14 @@ impl State {
             && let Some(slot) = self.hub.slot(room)
         {
             self.presences.typing(slot, user, on, now_ms);
+            self.tell_nodes_of_typing(slot, room, user, on);
         }
     }
 
     /// Sends what may leave now.
     pub(super) fn send_signals(&mut self, now_ms: u64) {
         for (slot, at) in std::mem::take(&mut self.presences.openers) {
+            self.ask_nodes_of(slot, now_ms);
             self.tell_opener(slot, at, now_ms);
         }
         while let Some(topic) = self.presences.pacer.next(now_ms) {
@@ -109,6 +114,7 @@ impl State {
             let (online, datagrams) = match sort {
                 Sort::Presence => self.send_presence(slot),
                 Sort::Typing => self.send_typing(slot),
+                Sort::Nodes => self.tell_nodes(slot),
             };
             self.presences.pacer.sent(topic, now_ms, online, datagrams);
         }
@@ -126,8 +132,8 @@ impl State {
         if room.links() > TOLD_ALONE {
             return self.presences.touch(slot, None);
         }
-        let users = self.online(room);
-        let digests = self.presences.whole(room.head.room, &users);
+        let online = self.online(slot, room);
+        let digests = presence::whole(room.head.room, &online);
         self.presences.pacer.spend(now_ms, digests.len());
         let mut waits = false;
         if let Some(link) = self.link(at).filter(|link| link.entered) {
@@ -145,11 +151,11 @@ impl State {
         let Some(room) = self.hub.get(slot).filter(|room| !room.full.is_empty()) else {
             return (0, 0);
         };
-        let users = self.online(room);
-        let digests = self.presences.digests(slot, room.head.room, &users);
+        let online = self.online(slot, room);
+        let digests = self.presences.digests(slot, room.head.room, &online);
         let frames: Vec<Bytes> = digests.iter().map(|it| frame::encode(0, it)).collect();
         let sent = frames.iter().map(|frame| self.signal(slot, frame)).sum();
-        (users.len(), sent)
+        (online.count(), sent)
     }
 
     fn send_typing(&mut self, slot: u32) -> (usize, usize) {
@@ -165,15 +171,25 @@ impl State {
         (sent, sent)
     }
 
-    /// Members of a room with an entered link.
-    fn online(&self, room: &Room) -> HashSet<UserId> {
+    /// Members of a room with an entered link, at this node and at others.
+    fn online(&self, slot: u32, room: &Room) -> Online {
+        let mut online = Online {
+            people: self.online_here(room),
+            unnamed: 0,
+        };
+        self.others.add_to(slot, &mut online);
+        online
+    }
+
+    /// Members of a room with an entered link here.
+    pub(super) fn online_here(&self, room: &Room) -> HashMap<UserId, PresenceState> {
         let user = |index: u32| {
             self.links
                 .get(index as usize)
                 .filter(|link| link.entered)?
                 .who
                 .as_ref()
-                .map(|who| who.user)
+                .map(|who| (who.user, self.presences.state(who.user)))
         };
         room.members().filter_map(user).collect()
     }

@@ -18,6 +18,7 @@ use super::elsewhere::Own;
 use super::flusher::Flusher;
 use super::hub::Hub;
 use super::link::{Link, Writable};
+use super::others::Others;
 use super::presence::Presences;
 use super::{LinkRef, SharedCore};
 use crate::cluster::Peers;
@@ -49,6 +50,12 @@ pub(crate) struct State {
     users: HashMap<UserId, Vec<u32>>,
     /// How far the own entries of people here were followed.
     pub(super) own: Own,
+    /// Who is in which room at other nodes.
+    pub(super) others: Others,
+    /// When other nodes are asked of a room again, ms, by slot.
+    pub(super) asked: HashMap<u32, u64>,
+    /// Rooms of which they are asked with what they are told next.
+    pub(super) asking: BTreeSet<u32>,
     /// The other nodes, if there are any.
     pub(super) peers: Option<Arc<Peers>>,
     /// Links by where they came from.
@@ -68,6 +75,8 @@ pub(crate) struct State {
     pub(super) readings: usize,
     pub(super) half_open: u32,
     pub(super) draining: bool,
+    /// … and there are other nodes to go to.
+    pub(super) elsewhere: bool,
     pub(super) outbound_bytes: usize,
 }
 
@@ -83,6 +92,9 @@ impl Shard {
             gather: Gather::default(),
             users: HashMap::new(),
             own: Own::default(),
+            others: Others::default(),
+            asked: HashMap::new(),
+            asking: BTreeSet::new(),
             peers: core.peers.clone(),
             addresses: HashMap::new(),
             tokens: HashMap::new(),
@@ -97,6 +109,7 @@ impl Shard {
             readings: 0,
             half_open: 0,
             draining: false,
+            elsewhere: false,
             outbound_bytes,
         };
         Rc::new(Self {

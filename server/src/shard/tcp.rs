@@ -19,14 +19,18 @@ use crate::net::{BulkConnection, Came, Connection, Dialled, Listener};
 /// Time for a TLS handshake, and for the token of a bulk transfer behind it.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Ends when the node drains: what is not accepted then finds the server that follows.
+/// Ends when a lone node drains: what is not accepted then finds the server that follows. Where there
+/// are others, links have time to go, and their transfers still come in.
 pub(super) async fn accept(shard: Rc<Shard>, listener: Listener) {
     loop {
         let dialled = listener.accept().await;
         let who = rate::Who::address(dialled.address().ip());
         // Whether a link is one too many is seen once it says that it is a link: transfers of links
         // that are there come by the same door.
-        let place = shard.step(|state| (!state.draining).then(|| state.door.enter(who)));
+        let place = shard.step(|state| {
+            let stays = !state.draining || state.elsewhere;
+            stays.then(|| state.door.enter(who))
+        });
         let Some(place) = place else { return };
         shard.core.metrics.half_open.add(1);
         shard.core.metrics.handshakes.add(1);

@@ -1,16 +1,14 @@
-//! What is looked after now and then: sessions that are noted as seen and ended in time, and the
-//! end of everything.
+//! What is looked after now and then: sessions that are noted as seen and ended in time.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use parlor_protocol::hello::GoAway;
-use parlor_protocol::{Code, frame};
+use parlor_protocol::Code;
 use tokio::time::sleep;
 
+use super::Core;
 use super::link::Link;
 use super::state::{Shard, State};
-use super::{Core, Lane};
 
 /// How often all links are looked at: how late a session may end.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -68,19 +66,6 @@ impl State {
         }
         for index in over {
             self.end(index, Code::SESSION_ENDED, core);
-        }
-    }
-
-    /// Tells every link to go elsewhere.
-    pub(super) fn go_away(&mut self, go_away: &GoAway) {
-        self.draining = true;
-        let frame = frame::encode(0, go_away);
-        let links: Vec<u32> = self.links.iter().map(|(index, _)| index as u32).collect();
-        for index in links {
-            if let Some(link) = self.links.get_mut(index as usize) {
-                link.reply(Lane::Control, frame.clone());
-            }
-            self.mark(index);
         }
     }
 }

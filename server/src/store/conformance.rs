@@ -3,6 +3,7 @@
 //! A test of a store calls [`run`] with a way to make a fresh, empty one; the clock is the suite's.
 #![allow(clippy::unwrap_used)]
 
+mod nodes;
 mod own;
 mod people;
 pub mod plan;
@@ -60,6 +61,7 @@ pub async fn run(factory: &impl Factory) {
     own::tell(factory).await;
     reached::tell(factory).await;
     people::tell(factory).await;
+    nodes::tell(factory).await;
     for seed in 0..plan::SEEDS {
         plan::follow(factory, seed).await;
     }

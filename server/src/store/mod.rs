@@ -24,7 +24,7 @@ use parlor_protocol::{Epoch, Refusal, RoomId, SendKey, SessionId, UserId};
 pub use row::*;
 
 /// Why the store did not answer. None of these says anything about what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the disk of the database is full")]
     Full,
@@ -162,6 +162,8 @@ pub struct Access {
     pub role: Role,
     /// First seq that the person may see.
     pub visible_from: u64,
+    /// Where the room stands.
+    pub rev: u64,
 }
 
 /// Connections to the database.
@@ -238,7 +240,7 @@ pub trait Store: Send + Sync + 'static {
     // ---- rooms: reading
     /// Says that a room has come to a rev at least, as another node's batch or head tells: answers
     /// that follow are not of an older one. A store with a single truth knows.
-    fn noted(&self, _room: RoomId, _rev: u64) {}
+    fn noted(&self, room: RoomId, rev: u64);
     /// `None` where there is no such room or the person may not know of it.
     async fn access(&self, room: RoomId, reader: UserId) -> Result<Option<Access>>;
     async fn room_by_name(&self, folded: &str) -> Result<Option<RoomId>>;
@@ -302,4 +304,11 @@ pub trait Store: Send + Sync + 'static {
     async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
     /// Which of these sessions have not ended.
     async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
+
+    // ---- nodes of a cluster, while Redis is away
+    /// Keeps what a node says of itself, in the place of what it said before; what has not been said
+    /// again for a day goes.
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    /// What nodes said, at most `limit`, the newest first.
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
 }

@@ -11,6 +11,7 @@ mod invites;
 mod keys;
 mod load;
 mod marks;
+mod nodes;
 mod open;
 mod own;
 mod page;
@@ -47,8 +48,9 @@ use super::shared::clock::system_now_ms;
 use super::shared::delegate::delegating_store;
 use super::shared::page::Asked;
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
-    RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended,
+    UserRow,
 };
 use replicas::Replicas;
 
@@ -209,5 +211,13 @@ delegating_store!(PostgresStore {
 
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()> {
         texts::put(&self.shared.others, long, bytes, (self.shared.clock)()).await
+    }
+
+    async fn beat(&self, beat: NodeBeat) -> Result<()> {
+        nodes::beat(&self.shared.others, beat, (self.shared.clock)()).await
+    }
+
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>> {
+        self.read(|readers| nodes::all(readers, limit)).await
     }
 });

@@ -59,7 +59,7 @@ pub struct SessionRow {
     pub token_at_ms: u64,
 }
 
-/// A session found by a token, with its owner.
+/// A session found by a token, with its owner, whose password hash may be left out.
 #[derive(Clone)]
 pub struct SessionFound {
     pub session: SessionRow,
@@ -107,4 +107,11 @@ impl std::fmt::Debug for SessionFound {
             .field("by_next", &self.by_next)
             .finish_non_exhaustive()
     }
+}
+
+/// What a node says of itself, sealed: the store does not look into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeBeat {
+    pub number: u64,
+    pub record: Vec<u8>,
 }

@@ -13,6 +13,7 @@ pub(super) mod delegate;
 pub(super) mod epoch;
 pub(super) mod erase;
 pub(super) mod found;
+pub(super) mod nodes;
 pub(super) mod own;
 pub(super) mod page;
 pub(super) mod prune;

@@ -10,6 +10,7 @@ mod error;
 mod invites;
 mod load;
 mod marks;
+mod nodes;
 mod open;
 mod own;
 mod page;
@@ -47,8 +48,8 @@ use super::shared::delegate::delegating_store;
 use super::shared::page::Asked;
 use super::shared::{batch, cache, collect, epoch, found, split, write};
 use super::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
-    RoomCommand, SessionFound, SessionRow, StoreError, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, StoreError, TokenHash, UserAppended, UserRow,
 };
 use checkpoint::{Checkpointer, WalGauge};
 use writer::Writer;
@@ -153,8 +154,18 @@ delegating_store!(SqliteStore {
             .await
     }
 
+    fn noted(&self, _: RoomId, _: u64) {}
+
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()> {
         texts::put(&self.writer, long, bytes).await
+    }
+
+    async fn beat(&self, beat: NodeBeat) -> Result<()> {
+        nodes::beat(&self.writer, beat).await
+    }
+
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>> {
+        self.read(|readers| nodes::all(readers, limit)).await
     }
 });
 

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod common;
+mod conditional;
 mod drain;
 mod first_talk;
 mod hostile;

@@ -66,6 +66,7 @@ fn account() -> Account {
         administrator: false,
         session: SessionId([1; 16]),
         server: link.server,
+        nodes: Vec::new(),
         trust: Trust::Pins(vec![pin]),
         installation: "Parlor".to_owned(),
         ended: None,

@@ -110,6 +110,56 @@ const LOADS: &[Load] = &[
         "whole handshakes a second and core",
     ),
     slow("restart", "restart", "SIGTERM and kill -9 under many-rooms"),
+    load(
+        "lossy-bench",
+        "lossy",
+        "200 users in one room, 2 % of all packets lost",
+    ),
+    load(
+        "lossy-bench-far",
+        "lossy --round-trip 40",
+        "the same with 40 ms added to a round trip",
+    ),
+    load("mix-read", "mix-read", "many who read beside few who write"),
+    load(
+        "mix-write",
+        "mix-write",
+        "many who write beside few who read",
+    ),
+    load("mix", "mix", "as many of both as people are"),
+    // What PostgreSQL and Redis cost, before what a second node costs.
+    load(
+        "cluster-1",
+        "cluster --nodes 1 --postgres",
+        "many-rooms on one node on PostgreSQL and Redis",
+    ),
+    load("cluster-2", "cluster", "many-rooms on 2 nodes"),
+    promised("cluster-3", "cluster --nodes 3", "many-rooms on 3 nodes"),
+    promised(
+        "cluster-2-one-room",
+        "cluster --rooms 1 --rate 50",
+        "1,000 users in one room on 2 nodes, 50 messages/s",
+    ),
+    promised(
+        "cluster-3-one-room",
+        "cluster --nodes 3 --rooms 1 --rate 50",
+        "the same on 3 nodes",
+    ),
+    promised(
+        "cluster-mix-read",
+        "mix-read --nodes 2",
+        "many who read on 2 nodes: what the caches give",
+    ),
+    promised(
+        "reconnect",
+        "reconnect",
+        "one of 2 nodes killed under many-rooms",
+    ),
+    promised(
+        "reconnect-3",
+        "reconnect --nodes 3",
+        "one of 3 nodes killed under many-rooms",
+    ),
 ];
 
 #[derive(Clone, Copy)]
@@ -141,6 +191,14 @@ const fn floor(name: &'static str, arguments: &'static str, about: &'static str)
     }
 }
 
+/// No peer was measured: held to what is promised.
+const fn promised(name: &'static str, arguments: &'static str, about: &'static str) -> Load {
+    Load {
+        targets: false,
+        ..load(name, arguments, about)
+    }
+}
+
 const fn slow(name: &'static str, arguments: &'static str, about: &'static str) -> Load {
     Load {
         slow: true,
@@ -155,8 +213,10 @@ const fn whole(name: &'static str, arguments: &'static str, about: &'static str)
     }
 }
 
-/// Runs of the restart, each with a seed of its own.
-const RESTARTS: u32 = 20;
+/// Runs of what kills servers, each with a seed of its own.
+const KILLS: u32 = 20;
+/// Whose names these are.
+const KILLING: [&str; 3] = ["restart", "reconnect", "reconnect-3"];
 
 /// Measurements come last and one at a time, so that nothing else uses the cores.
 pub(super) fn steps() -> Vec<Step> {
@@ -233,7 +293,11 @@ fn of_load(load: &Load) -> Vec<Step> {
         work: Work::Bench(bench),
     };
     let plain = Bench {
-        seeds: if load.name == "restart" { RESTARTS } else { 1 },
+        seeds: if KILLING.contains(&load.name) {
+            KILLS
+        } else {
+            1
+        },
         ..bench(load.arguments, load.targets)
     };
     let mut steps = vec![step("", plain)];
@@ -316,6 +380,13 @@ mod tests {
             "replay",
             "lossy",
             "chaos-many-rooms",
+            "lossy-bench",
+            "mix-read",
+            "cluster-2",
+            "cluster-3",
+            "cluster-3-one-room",
+            "cluster-mix-read",
+            "reconnect",
         ] {
             assert!(steps.iter().any(|step| step.name == name), "{name}");
         }

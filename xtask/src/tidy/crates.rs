@@ -9,7 +9,7 @@ struct MemberRule {
     may_need: &'static [&'static str],
 }
 
-const MEMBERS: [MemberRule; 7] = [
+const MEMBERS: [MemberRule; 8] = [
     MemberRule {
         member: "parlor-protocol",
         may_need: &[],
@@ -28,12 +28,21 @@ const MEMBERS: [MemberRule; 7] = [
         may_need: &["parlor-protocol", "parlor-client-core", "parlor-server"],
     },
     MemberRule {
+        member: "parlor-services",
+        may_need: &[],
+    },
+    MemberRule {
         member: "parlor-bench",
-        may_need: &["parlor-protocol", "parlor-client-core"],
+        may_need: &["parlor-protocol", "parlor-client-core", "parlor-services"],
     },
     MemberRule {
         member: "parlor-testkit",
-        may_need: &["parlor-protocol", "parlor-client-core", "parlor-server"],
+        may_need: &[
+            "parlor-protocol",
+            "parlor-client-core",
+            "parlor-services",
+            "parlor-server",
+        ],
     },
     MemberRule {
         member: "xtask",

@@ -34,7 +34,8 @@ impl Engine {
         self.entry.hold(0, self.user.held());
         let entry = self.entry.clone();
         let flights: Flights = Box::new(move || entry.flight());
-        self.supervisor = Some(Supervisor::new(dial, flights));
+        let supervisor = Supervisor::new(dial, flights).remembering(&account.nodes);
+        self.supervisor = Some(supervisor);
         self.show_link(LinkState::Connecting);
     }
 
@@ -83,7 +84,7 @@ impl Engine {
             self.entry.forget_sync();
             self.forget_content();
         }
-        self.note_account(&entered, &welcome.pins, &welcome.installation);
+        self.note_account(&entered, &welcome);
         let ahead = clock_ahead(welcome.clock_ms);
         {
             let mut state = self.inner.state();
@@ -128,8 +129,7 @@ impl Engine {
     fn note_account(
         &mut self,
         entered: &parlor_protocol::hello::Entered,
-        pins: &[[u8; 32]],
-        installation: &str,
+        welcome: &parlor_protocol::hello::Welcome,
     ) {
         let mut state = self.inner.state();
         let Some(account) = &mut state.account else {
@@ -140,12 +140,13 @@ impl Engine {
         account.display_name.clone_from(&entered.display_name);
         account.administrator = entered.administrator;
         account.session = entered.session;
-        account.installation = installation.to_owned();
+        account.installation.clone_from(&welcome.installation);
+        account.take_nodes(&welcome.nodes);
         // Keys rotate: the welcome of a server that holds an agreed key names the next ones.
         if let Trust::Pins(known) = &mut account.trust
-            && !pins.is_empty()
+            && !welcome.pins.is_empty()
         {
-            *known = pins.iter().map(|pin| Pin(*pin)).collect();
+            *known = welcome.pins.iter().map(|pin| Pin(*pin)).collect();
         }
         if *account == before {
             return;

@@ -6,5 +6,6 @@ mod bulk;
 mod dial;
 mod end;
 mod link;
+mod nodes;
 mod supervisor;
 mod support;

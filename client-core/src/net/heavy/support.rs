@@ -112,13 +112,18 @@ pub fn go_away() -> GoAway {
     }
 }
 
+/// The server as others name it.
+pub fn node(server: &TestServer, load: u8) -> Node {
+    Node {
+        address: address(server).to_string(),
+        load,
+    }
+}
+
 /// A farewell that names where to go.
 pub fn go_away_to(server: &TestServer) -> GoAway {
     GoAway {
-        nodes: vec![Node {
-            address: address(server).to_string(),
-            load: 0,
-        }],
+        nodes: vec![node(server, 0)],
         ..go_away()
     }
 }

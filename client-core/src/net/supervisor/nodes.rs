@@ -1,66 +1,170 @@
 //! Which of an installation's nodes to dial. A rule without I/O.
 
+use std::time::{Duration, Instant};
+
 use parlor_protocol::hello::Node;
+use parlor_protocol::limit::NODES;
 use parlor_protocol::link::ServerAddress;
 use rand::Rng;
 
-/// The less loaded of two nodes drawn at random, so that a thousand clients that leave one node do
-/// not all go to the same other. `None` for the address that the person gave: where the server
-/// names fewer than two, and at every second try, since what it says may be out of date.
-pub(super) fn choose<R: Rng + ?Sized>(
-    nodes: &[Node],
-    failures: u32,
-    rng: &mut R,
-) -> Option<ServerAddress> {
-    let known: Vec<(&Node, ServerAddress)> = nodes
-        .iter()
-        .filter_map(|node| Some((node, node.address.parse().ok()?)))
-        .collect();
-    if known.len() < 2 || failures % 2 == 1 {
-        return None;
+/// Places tried in one dial, one beside the other: two nodes and the address that the person gave.
+const PLACES: usize = 3;
+/// A node that let a link or a dial die is not the first choice for so long: a restart is over by
+/// then, and what is known of its load is old.
+const AVOIDED_FOR: Duration = Duration::from_secs(30);
+
+/// The nodes of one installation, as far as the client knows them.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    known: Vec<Known>,
+    /// The installation has had more than one node: only then is a node dialled that the person did
+    /// not name. What a lone server believes to be its address may be wrong.
+    several: bool,
+    /// At the other end of the link, or of the last one.
+    here: Option<ServerAddress>,
+    /// Where the server asked to go, until there is another link.
+    asked: Vec<Known>,
+    avoided: Vec<(ServerAddress, Instant)>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    address: ServerAddress,
+    load: u8,
+}
+
+impl Nodes {
+    /// As an earlier run of the program knew them, how full they are unknown.
+    pub(super) fn remembered(addresses: &[ServerAddress]) -> Self {
+        let known = addresses.iter().take(NODES).map(|address| Known {
+            address: address.clone(),
+            load: 0,
+        });
+        Self {
+            known: known.collect(),
+            several: addresses.len() > 1,
+            ..Self::default()
+        }
     }
-    let first = rng.random_range(0..known.len());
-    let second = (first + rng.random_range(1..known.len())) % known.len();
-    let better = if known[second].0.load < known[first].0.load {
-        second
-    } else {
-        first
+
+    /// A link is up. The node that it leads to names itself first.
+    pub(super) fn welcomed(&mut self, nodes: &[Node]) {
+        self.known = known(nodes);
+        self.several |= self.known.len() > 1;
+        self.here = self.known.first().map(|it| it.address.clone());
+        self.asked.clear();
+        let here = self.here.clone();
+        self.avoided
+            .retain(|(address, _)| Some(address) != here.as_ref());
+    }
+
+    /// The link is silent, or has ended: its node is not the first to be dialled.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if let Some(here) = self.here.clone() {
+            self.avoid(here, now);
+        }
+    }
+
+    /// The link was heard again.
+    pub(super) fn trust(&mut self) {
+        let here = self.here.clone();
+        self.avoided
+            .retain(|(address, _)| Some(address) != here.as_ref());
+    }
+
+    /// A dial that began with this place failed.
+    pub(super) fn failed(&mut self, address: ServerAddress, now: Instant) {
+        self.avoid(address, now);
+    }
+
+    /// The server asked to leave for one of these. Whether there is anywhere to go.
+    pub(super) fn go_away(&mut self, nodes: &[Node], now: Instant) -> bool {
+        self.doubt(now);
+        self.asked = known(nodes);
+        let elsewhere = |it: &Known| Some(&it.address) != self.here.as_ref();
+        !self.asked.is_empty() || self.known.iter().any(elsewhere)
+    }
+
+    /// What to dial, in this order, each one beside those before it that have not answered: the
+    /// better of two nodes, another one, and `home`, the address that the person gave. `home` comes
+    /// first where nothing else is known, and at every second try: what servers said may be out of
+    /// date.
+    pub(super) fn plan<R: Rng + ?Sized>(
+        &self,
+        home: &ServerAddress,
+        failures: u32,
+        now: Instant,
+        rng: &mut R,
+    ) -> Vec<ServerAddress> {
+        let from = match (self.asked.is_empty(), self.several) {
+            (false, _) => self.asked.clone(),
+            (true, true) => self.known.clone(),
+            (true, false) => Vec::new(),
+        };
+        let (mut good, mut doubtful): (Vec<_>, Vec<_>) = from
+            .into_iter()
+            .filter(|it| it.address != *home || failures % 2 == 0)
+            .partition(|it| !self.is_avoided(&it.address, now));
+        let mut plan = Vec::with_capacity(PLACES);
+        if failures % 2 == 1 {
+            plan.push(home.clone());
+        }
+        while let Some(next) =
+            best_of_two(&mut good, rng).or_else(|| best_of_two(&mut doubtful, rng))
+        {
+            // One place is home's.
+            let taken = plan.len() + usize::from(!plan.contains(home) && next.address != *home);
+            if taken < PLACES {
+                plan.push(next.address);
+            }
+        }
+        if !plan.contains(home) {
+            plan.push(home.clone());
+        }
+        plan
+    }
+
+    fn avoid(&mut self, address: ServerAddress, now: Instant) {
+        self.avoided
+            .retain(|(other, until)| *other != address && *until > now);
+        // More than there are nodes are never worth avoiding.
+        if self.avoided.len() < NODES {
+            self.avoided.push((address, now + AVOIDED_FOR));
+        }
+    }
+
+    fn is_avoided(&self, address: &ServerAddress, now: Instant) -> bool {
+        self.avoided
+            .iter()
+            .any(|(other, until)| other == address && *until > now)
+    }
+}
+
+/// What cannot be an address is nobody's.
+fn known(nodes: &[Node]) -> Vec<Known> {
+    let known = nodes.iter().take(NODES).filter_map(|node| {
+        Some(Known {
+            address: node.address.parse().ok()?,
+            load: node.load,
+        })
+    });
+    known.collect()
+}
+
+/// Takes the less loaded of two drawn at random, so that a thousand clients that leave one node do
+/// not all go to the same other.
+fn best_of_two<R: Rng + ?Sized>(from: &mut Vec<Known>, rng: &mut R) -> Option<Known> {
+    if from.len() < 2 {
+        return from.pop();
+    }
+    let first = rng.random_range(0..from.len());
+    let second = (first + rng.random_range(1..from.len())) % from.len();
+    let better = match from[second].load < from[first].load {
+        true => second,
+        false => first,
     };
-    known.into_iter().nth(better).map(|(_, address)| address)
+    Some(from.swap_remove(better))
 }
 
 #[cfg(test)]
-mod tests {
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
-    use super::*;
-
-    fn nodes(loads: &[u8]) -> Vec<Node> {
-        let node = |(at, load): (usize, &u8)| Node {
-            address: format!("node{at}:7443"),
-            load: *load,
-        };
-        loads.iter().enumerate().map(node).collect()
-    }
-
-    #[test]
-    fn the_most_loaded_node_is_never_chosen_and_the_others_all_are() {
-        let (nodes, mut rng) = (nodes(&[200, 10, 20]), ChaCha8Rng::seed_from_u64(1));
-        let mut chosen: Vec<String> = (0..100)
-            .filter_map(|_| choose(&nodes, 0, &mut rng))
-            .map(|address| address.to_string())
-            .collect();
-        chosen.sort();
-        chosen.dedup();
-        assert_eq!(chosen, ["node1:7443", "node2:7443"]);
-    }
-
-    #[test]
-    fn a_single_node_and_every_second_try_leave_it_to_the_persons_address() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(choose(&nodes(&[1]), 0, &mut rng), None);
-        assert_eq!(choose(&nodes(&[1, 2, 3]), 1, &mut rng), None);
-        assert_eq!(choose(&[], 0, &mut rng), None);
-    }
-}
+mod tests;

@@ -100,7 +100,7 @@ async fn secure(
     tcp: TcpStream,
     purpose: Purpose,
 ) -> io::Result<TlsStream<TcpStream>> {
-    let name = ServerName::try_from(host.to_owned())
+    let name = ServerName::try_from(target.name_for(host).to_owned())
         .map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
     let config = target.tcp_tls(purpose);
     let wanted = config.alpn_protocols.first().cloned();

@@ -2,6 +2,7 @@
 //! type has its place in it; its frames are the golden bytes and the worked example of the
 //! specification, so a value here is never changed, only added to.
 
+mod conditional;
 mod entering;
 mod nodes;
 mod people;
@@ -13,6 +14,7 @@ use bytes::Bytes;
 use parlor_protocol::frame;
 use parlor_protocol::{Body, Extensions, Kind, RoomId, SendKey, SessionId, UserId};
 
+pub use conditional::*;
 pub use entering::*;
 pub use nodes::*;
 pub use people::*;

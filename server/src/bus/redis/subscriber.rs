@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::canary::{Canaries, Verdict};
 use super::shared::Shared;
 use crate::bus::channel::Channel;
-use crate::bus::envelope::{Content, Reject};
+use crate::bus::envelope::{Content, Reject, sender};
 use crate::bus::event::{Event, Half};
 use crate::guard::backoff::{Backoff, random};
 use crate::redis::{Reply, RespReader, Stream, dial, words};
@@ -224,10 +224,16 @@ impl Subscriber {
         } = &*self.shared;
         // The name is one of ours, and those are ASCII.
         let name = String::from_utf8_lossy(name);
+        let node = sender(&payload);
         match self.shared.open(&name, payload) {
             Ok(Content::Frame(bytes)) => {
                 counters.received.add(1);
-                events.push(Event::Frame { channel, bytes }, counters);
+                let frame = Event::Frame {
+                    channel,
+                    node,
+                    bytes,
+                };
+                events.push(frame, counters);
             }
             Ok(Content::Canary(_)) => self.canaries.heard(channel),
             Err(Reject::Own) => counters.own.add(1),

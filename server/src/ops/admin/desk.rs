@@ -48,6 +48,8 @@ impl Admin for Desk {
             Command::DemoteUser { name } => self.set_administrator(&name, false).await,
             Command::ResetPassword { name, password } => self.reset(&name, password).await,
             Command::Invite { uses, hours, rooms } => self.invite(uses, hours, &rooms).await,
+            Command::Drain => self.live.drain().await.map(|()| Answer::Done),
+            Command::Stop => self.live.stop().await.map(|()| Answer::Done),
             Command::CopyDatabase { to } => self.copy(&to).await,
             Command::PrepareRooms { rooms } => self.prepare_rooms(rooms).await,
             Command::PrepareAccounts {

@@ -43,6 +43,10 @@ pub trait Live: Send + Sync + 'static {
     /// Ends a person's links, telling them `code`.
     async fn end_links(&self, user: UserId, code: Code);
     async fn status(&self) -> Status;
+    /// Sends all links to other nodes, and takes no new ones.
+    async fn drain(&self) -> Result<(), String>;
+    /// Begins to end the server in good order.
+    async fn stop(&self) -> Result<(), String>;
 }
 
 #[async_trait]
@@ -88,7 +92,25 @@ impl Live for Core {
             not_ready: not_ready.map(|error| error.to_string()),
         }
     }
+
+    async fn drain(&self) -> Result<(), String> {
+        if self.nodes.others().is_empty() {
+            return Err(NOWHERE.to_owned());
+        }
+        Core::drain(self).await;
+        Ok(())
+    }
+
+    async fn stop(&self) -> Result<(), String> {
+        // As an operator's SIGTERM: one way out for all.
+        let process = rustix::process::getpid();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM)
+            .map_err(|error| format!("the server cannot be told to stop: {error}"))
+    }
 }
+
+/// Why a drain is refused.
+const NOWHERE: &str = "no other node takes links now, so there is nowhere for them to go; start one first, or stop the server: clients come back when it runs again";
 
 /// No server runs: the tool holds the data folder, and is the only writer.
 pub struct Still(pub Arc<dyn Store>);
@@ -112,4 +134,14 @@ impl Live for Still {
             ..Status::default()
         }
     }
+
+    async fn drain(&self) -> Result<(), String> {
+        Err(NOTHING_RUNS.to_owned())
+    }
+
+    async fn stop(&self) -> Result<(), String> {
+        Err(NOTHING_RUNS.to_owned())
+    }
 }
+
+const NOTHING_RUNS: &str = "no server runs on this data folder";

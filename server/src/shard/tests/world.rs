@@ -13,10 +13,12 @@ use parlor_protocol::{Code, Extensions, RoomId, SessionId, UserId, frame};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::cluster::Listed;
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
-use crate::net::pair::{Peer, Place};
+use crate::net::Event;
+use crate::net::pair::{Peer, PeerStream, Place};
 use crate::ops::Metrics;
 use crate::room::{BatchFrames, Committer, Span};
 use crate::shard::hub::Depth;
@@ -57,7 +59,9 @@ impl World {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (seen, seen_inbox) = mpsc::channel(16);
         let shard = ShardHandle::new(mailbox);
+        let public_address = "localhost:7443".parse().unwrap();
         let core = Core {
+            nodes: Arc::new(Listed::alone(&public_address)),
             committer: Committer::start(store.clone(), shard.clone(), None, metrics.clone()),
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
@@ -67,7 +71,7 @@ impl World {
             endings: AtomicU64::new(0),
             began: Instant::now(),
             peers: None,
-            public_address: "localhost:7443".parse().unwrap(),
+            public_address,
             pins: Vec::new(),
             config: Arc::new(config),
             shard,
@@ -116,6 +120,23 @@ impl World {
             peer,
             decision: Some(decision),
         }
+    }
+
+    /// The client's end of the link's control stream.
+    pub(super) async fn control(&self, linked: &Linked) -> PeerStream {
+        let (peer, connection) = self.shard.step(|state| {
+            let link = state.link(linked.at).unwrap();
+            (linked.peer.connection.clone(), link.connection.clone())
+        });
+        let (stream, opened) = tokio::join!(PeerStream::open(&peer), connection.event());
+        let Event::Stream(outbound, _) = opened else {
+            panic!("the client opened a stream")
+        };
+        let set = |state: &mut crate::shard::State| {
+            state.link(linked.at).unwrap().control = Some(outbound);
+        };
+        self.shard.step(set);
+        stream
     }
 
     pub(super) fn identify(&self, linked: &Linked) {

@@ -17,7 +17,7 @@ pub(super) async fn access(
     reader: UserId,
 ) -> Result<Option<Access>> {
     let row = sqlx::query(
-        "SELECT r.kind, coalesce(m.role, 0), coalesce(m.visible_from, 1)
+        "SELECT r.kind, coalesce(m.role, 0), coalesce(m.visible_from, 1), r.rev
          FROM rooms r LEFT JOIN members m ON m.room = r.id AND m.user = $2
          WHERE r.room = $1 AND (r.kind = 0 OR m.role IS NOT NULL)",
     )

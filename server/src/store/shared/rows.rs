@@ -123,6 +123,7 @@ pub(in crate::store) fn access(row: &impl Columns) -> Result<Access> {
         kind: RoomKind(row.byte(0)?),
         role: Role(row.byte(1)?),
         visible_from: row.number(2)?,
+        rev: row.number(3)?,
     })
 }
 

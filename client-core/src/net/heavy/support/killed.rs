@@ -1,8 +1,10 @@
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
+use parlor_protocol::hello::Node;
 use tokio::sync::oneshot;
 
+use super::node;
 use super::server::{Identity, Options, TestServer};
 
 /// A server on a thread and a runtime of its own, so that it can vanish as a killed process does:
@@ -16,6 +18,11 @@ pub struct KilledServer {
 impl KilledServer {
     /// Welcomes and enters whoever comes, and does nothing else.
     pub fn start(identity: Identity) -> Self {
+        Self::naming(identity, Vec::new())
+    }
+
+    /// The same, naming other nodes beside itself.
+    pub fn naming(identity: Identity, others: Vec<Node>) -> Self {
         let (kill, mut killed) = oneshot::channel();
         let (tell_port, port) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -30,10 +37,12 @@ impl KilledServer {
                     ..Options::default()
                 });
                 tell_port.send(server.port()).unwrap();
+                let own = node(&server, 0);
+                let nodes: Vec<Node> = [own].into_iter().chain(others).collect();
                 loop {
                     tokio::select! {
                         _ = &mut killed => return server,
-                        session = server.entered() => sessions.push(session),
+                        session = server.entered_with(nodes.clone()) => sessions.push(session),
                     }
                 }
             });

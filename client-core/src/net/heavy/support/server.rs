@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_protocol::ALPN;
+use parlor_protocol::hello::Node;
 use parlor_protocol::link::Pin;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, TransportConfig, VarInt};
@@ -122,8 +123,13 @@ impl TestServer {
 
     /// The next link, welcomed and entered.
     pub async fn entered(&self) -> Session {
+        self.entered_with(Vec::new()).await
+    }
+
+    /// The same, welcomed with these nodes.
+    pub async fn entered_with(&self, nodes: Vec<Node>) -> Session {
         let mut session = self.session().await;
-        session.enter().await;
+        session.enter_with(nodes).await;
         session
     }
 }

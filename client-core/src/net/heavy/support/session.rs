@@ -84,6 +84,11 @@ impl Session {
 
     /// Answers hello.
     pub async fn greet(&mut self) {
+        self.greet_with(Vec::new()).await;
+    }
+
+    /// Answers hello, naming these nodes.
+    pub async fn greet_with(&mut self, nodes: Vec<Node>) {
         let ServerStep::Welcome {
             request,
             negotiated,
@@ -93,13 +98,18 @@ impl Session {
             panic!("expected a hello")
         };
         self.control
-            .send(frame::encode(request, &welcome(negotiated)))
+            .send(frame::encode(request, &welcome(negotiated, nodes)))
             .await;
     }
 
     /// Answers hello and grants the entry.
     pub async fn enter(&mut self) {
-        self.greet().await;
+        self.enter_with(Vec::new()).await;
+    }
+
+    /// The same, naming these nodes.
+    pub async fn enter_with(&mut self, nodes: Vec<Node>) {
+        self.greet_with(nodes).await;
         let ServerStep::Enter { request, .. } = self.step().await else {
             panic!("expected an entry")
         };
@@ -161,7 +171,7 @@ impl Session {
     }
 }
 
-fn welcome(negotiated: Negotiated) -> Welcome {
+fn welcome(negotiated: Negotiated, nodes: Vec<Node>) -> Welcome {
     Welcome {
         minor: negotiated.minor,
         features: negotiated.features,
@@ -169,7 +179,7 @@ fn welcome(negotiated: Negotiated) -> Welcome {
         text_bytes: TEXT_BYTES as u32,
         epoch: Epoch(1),
         installation: "test".to_owned(),
-        nodes: Vec::<Node>::new(),
+        nodes,
         pins: Vec::new(),
         clock_ms: 0,
         heartbeat_ms: HEARTBEAT_MS,

@@ -2,7 +2,6 @@
 //! The relay between real sockets.
 
 mod echo;
-mod quic;
 
 use std::future::Future;
 use std::time::Duration;

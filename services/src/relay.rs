@@ -14,7 +14,7 @@
 mod both;
 mod driver;
 mod fate;
-pub(crate) mod line;
+pub mod line;
 mod plan;
 mod stats;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! QUIC through the relay: lossy, cut, and with an address change in mid-conversation.
 
+#![allow(clippy::unwrap_used)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +10,17 @@ use quinn::rustls::RootCertStore;
 use quinn::rustls::pki_types::PrivatePkcs8KeyDer;
 use quinn::{ClientConfig, Connection, Endpoint, ServerConfig};
 
-use super::in_time;
-use crate::relay::{Path, Plan, Relay};
+use parlor_testkit::relay::{Path, Plan, Relay};
 
 /// Bytes echoed per exchange: several hundred packets.
 const ECHO_BYTES: usize = 400_000;
+/// Long enough for a loaded machine; a passing test never waits it out.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ends a test that would hang.
+async fn in_time<F: Future>(work: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, work).await.unwrap()
+}
 
 fn configs() -> (ServerConfig, ClientConfig) {
     let own = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();

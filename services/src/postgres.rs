@@ -278,6 +278,16 @@ impl TestPostgres {
         self.folder.path().join("data")
     }
 
+    /// The processes it consists of, its head first; none while it does not run.
+    pub fn process_ids(&self) -> Vec<u32> {
+        let Some(child) = &self.child else {
+            return Vec::new();
+        };
+        let family = family(child).into_iter();
+        let family = family.map(|process| process.as_raw_nonzero().get().cast_unsigned());
+        child.id().into_iter().chain(family).collect()
+    }
+
     /// What the server says.
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")

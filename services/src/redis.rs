@@ -218,6 +218,12 @@ impl Redis {
         })
     }
 
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref()?.id()
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), RedisError> {
         let id = self.child.as_ref().and_then(Child::id);
         let id = id.and_then(|id| Pid::from_raw(id.cast_signed()));

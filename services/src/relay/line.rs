@@ -14,9 +14,9 @@ use super::stats::PathStats;
 
 /// What a line holds at most. A line that is full drops what comes next, as a router does.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) packets: usize,
-    pub(crate) bytes: usize,
+pub struct Bounds {
+    pub packets: usize,
+    pub bytes: usize,
 }
 
 impl Default for Bounds {
@@ -32,7 +32,7 @@ impl Default for Bounds {
 
 /// Packets of one direction, each with the address `To` it belongs to.
 #[derive(Debug)]
-pub(crate) struct Line<To> {
+pub struct Line<To> {
     decider: Decider,
     bounds: Bounds,
     waiting: BinaryHeap<Reverse<Waiting<To>>>,
@@ -58,7 +58,7 @@ struct Waiting<To> {
 }
 
 impl<To: Copy> Line<To> {
-    pub(crate) fn new(seed: u64, direction: Direction, bounds: Bounds) -> Line<To> {
+    pub fn new(seed: u64, direction: Direction, bounds: Bounds) -> Line<To> {
         Line {
             decider: Decider::new(seed, direction),
             bounds,
@@ -72,7 +72,7 @@ impl<To: Copy> Line<To> {
     }
 
     /// Takes a packet that arrived at `now`.
-    pub(crate) fn offer(&mut self, now: Instant, path: &Path, to: To, payload: Bytes) {
+    pub fn offer(&mut self, now: Instant, path: &Path, to: To, payload: Bytes) {
         self.stats.received += 1;
         let passage = match self.decider.decide(path) {
             Fate::Lost => {
@@ -98,7 +98,7 @@ impl<To: Copy> Line<To> {
     }
 
     /// Drops a packet that arrived during a cut.
-    pub(crate) fn refuse(&mut self) {
+    pub fn refuse(&mut self) {
         self.stats.received += 1;
         self.stats.cut += 1;
     }
@@ -121,7 +121,7 @@ impl<To: Copy> Line<To> {
     }
 
     /// The next packet that is due at `now`, if any.
-    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<(To, Bytes)> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<(To, Bytes)> {
         if self.next_due()? > now {
             return None;
         }
@@ -138,12 +138,12 @@ impl<To: Copy> Line<To> {
     }
 
     /// When the next packet is due.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    pub fn next_due(&self) -> Option<Instant> {
         self.waiting.peek().map(|Reverse(packet)| packet.due)
     }
 
     /// Drops what is on the way: the line was cut.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.stats.cut += self.waiting.len() as u64;
         self.waiting.clear();
         self.waiting_bytes = 0;
@@ -151,12 +151,12 @@ impl<To: Copy> Line<To> {
     }
 
     /// Counts a packet that came out but that the system did not take.
-    pub(crate) fn undeliverable(&mut self) {
+    pub fn undeliverable(&mut self) {
         self.stats.forwarded -= 1;
         self.stats.overflowed += 1;
     }
 
-    pub(crate) fn stats(&self) -> PathStats {
+    pub fn stats(&self) -> PathStats {
         PathStats {
             waiting: self.waiting.len() as u64,
             ..self.stats
