@@ -220,6 +220,8 @@ section! {
         entries: u32 = 65_536, "entries", 64..=16_777_216;
         /// Memory that they take together.
         mib: u32 = 64, "MiB", 1..=65536;
+        /// In a cluster: life of an entry in a node's own memory, above Redis, where another node may change it unheard.
+        own_memory_s: u32 = 1, "s", 1..=3600;
         /// Life of a session's entry.
         sessions_s: u32 = 86_400, "s", 1..=2_592_000;
         /// In a cluster: how long after the database knew a session Redis alone may let it in. Ending a session waits so long when Redis does not answer; 0: the database is always asked.

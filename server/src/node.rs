@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::bus::Events;
-use crate::cluster::{Listed, Peers, watch};
+use crate::cluster::{Joined, Listed, Membership, Peers, Taking, watch};
 use crate::config::Config;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
@@ -36,6 +36,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The other nodes, and what they say; `None`: a node alone.
     pub peers: Option<(Arc<Peers>, Events)>,
+    /// Its place among them; `None`: a node alone.
+    pub joined: Option<Joined>,
     pub metrics: Arc<Metrics>,
     /// The UDP socket, bound before anything is printed, so that a port in use is an early error.
     pub bound: Bound,
@@ -51,6 +53,7 @@ pub struct Node {
     core: Arc<Core>,
     shard: ShardThread,
     address: SocketAddr,
+    membership: Option<Membership>,
     tasks: JoinSet<()>,
 }
 
@@ -61,6 +64,7 @@ impl Node {
             config,
             store,
             peers,
+            joined,
             metrics,
             bound,
             tls,
@@ -105,10 +109,19 @@ impl Node {
         if let Some((peers, events)) = peers.zip(events) {
             tasks.spawn(watch(core.clone(), peers, events));
         }
+        // Once links are taken: the others send theirs from here on.
+        let membership = joined.map(|joined| {
+            joined.start(Taking {
+                listed: core.nodes.clone(),
+                shard: core.shard.clone(),
+                metrics: core.metrics.clone(),
+            })
+        });
         Ok(Self {
             core,
             shard,
             address,
+            membership,
             tasks,
         })
     }
@@ -122,10 +135,18 @@ impl Node {
         &self.core
     }
 
+    /// Its place among the other nodes; `None` for a node alone.
+    pub fn membership(&self) -> Option<&Membership> {
+        self.membership.as_ref()
+    }
+
     /// Tells all links to go, waits for them within bounds, commits what waits, ends.
     pub async fn stop(mut self) {
         self.core.drain().await;
         self.shard.stop().await;
+        if let Some(membership) = self.membership.take() {
+            membership.leave().await;
+        }
         self.tasks.shutdown().await;
         self.core.store.close().await;
     }

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
 use crate::cache;
-use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership, Taking};
+use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership};
 use crate::config::Config;
 use crate::data::{DataError, DataFolder, write_private};
 use crate::database::{self, OpenError};
@@ -58,8 +58,6 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     node: Node,
-    /// Its place among the nodes of its cluster.
-    membership: Option<Membership>,
     reach: Reach,
     http: Option<SocketAddr>,
     owner_link: Option<JoinLink>,
@@ -128,6 +126,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
         config: config.clone(),
         store,
         peers,
+        joined,
         metrics: metrics.clone(),
         bound,
         tls,
@@ -137,13 +136,6 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     })
     .await?;
 
-    let membership = joined.map(|joined| {
-        joined.start(Taking {
-            listed: node.core().nodes.clone(),
-            shard: node.core().shard.clone(),
-            metrics: metrics.clone(),
-        })
-    });
     let (stop, stopped) = watch::channel(false);
     let desk = Desk {
         live: node.core().clone(),
@@ -165,7 +157,6 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     }
     Ok(Server {
         node,
-        membership,
         reach,
         http: http_address,
         owner_link,
@@ -221,7 +212,7 @@ impl Server {
     /// Ends when this node cannot be of one cluster with nodes that were there before it, and says
     /// why; never otherwise.
     pub fn must_end(&self) -> impl Future<Output = String> + Send + use<> {
-        let strange = self.membership.as_ref().map(Membership::must_end);
+        let strange = self.node.membership().map(Membership::must_end);
         async move {
             match strange {
                 Some(strange) => strange.await.to_string(),
@@ -230,14 +221,16 @@ impl Server {
         }
     }
 
+    /// The running node, for a program that embeds the server.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// Moves the links away, commits what waits, and ends, within a few seconds.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
         self.node.stop().await;
-        if let Some(membership) = self.membership.take() {
-            membership.leave().await;
-        }
         // A leftover harms nobody: the next start removes it.
         let _ = fs::remove_file(&self.admin_socket);
         drop(self.data);

@@ -103,12 +103,7 @@ impl Node {
 
 /// Waits for what beats bring.
 async fn until(wanted: impl Fn() -> bool) {
-    let come = async {
-        while !wanted() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(WITHIN, come).await.unwrap();
+    eventually(WITHIN, async || wanted()).await.unwrap();
 }
 
 /// A database that nobody asks while Redis is there.

@@ -231,7 +231,12 @@ impl Cache {
 
     /// Keeps what was loaded since then.
     pub(super) fn keep(&self, key: Key, value: Value, since: Moment) {
-        let until_ms = self.now_ms() + key.kind().life_ms(&self.settings);
+        let mut life_ms = key.kind().life_ms(&self.settings);
+        // The bus brings only what this node has taken channels for, and lists go beyond that.
+        if self.shared.is_some() && key.kind() != Kind::Pages {
+            life_ms = life_ms.min(u64::from(self.settings.own_memory_s) * 1_000);
+        }
+        let until_ms = self.now_ms() + life_ms;
         let bytes = value.bytes(&key);
         self.kept().put(key, Held { value, since }, bytes, until_ms);
         self.show_sizes();

@@ -12,6 +12,9 @@
 //!   reaches the highest rev known, which each look at the asker's access renews from the database.
 //!   So a post sweeps nothing.
 //! - Identical loads run once (`single`).
+//! - In a cluster a node's own memory learns of other nodes' changes by the bus, which is a hint and
+//!   brings only what the node has taken channels for. So lists and profiles stay there for a second
+//!   at most; beyond that Redis is asked, which every change has swept.
 //! - Sessions: see [`redis`](self::redis).
 
 mod heard;

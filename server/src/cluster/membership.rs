@@ -104,6 +104,7 @@ pub async fn join(
     redis: RedisRoll,
     store: Arc<dyn Store>,
 ) -> Result<Joined, JoinError> {
+    redis.reached().await;
     let mut start = [0; 8];
     // Without random bytes the clock tells two starts apart.
     if getrandom::fill(&mut start).is_err() {
@@ -135,7 +136,7 @@ pub async fn join(
         counters: Arc::default(),
     };
     let mut findings = joined.look(NodeState::Joining, 0).await?;
-    if joined.registry.has_company() {
+    if joined.registry.has_company(now_ms()) {
         sleep(SECOND_LOOK).await;
         findings.extend(joined.look(NodeState::Joining, 0).await?);
     }

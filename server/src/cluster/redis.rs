@@ -21,6 +21,8 @@ use crate::store::{NodeBeat, Store, StoreError};
 
 /// Longest wait for Redis: a beat must not be late for the next one, and the database has its turn.
 const REDIS_WITHIN: Duration = Duration::from_millis(500);
+/// Longest wait for the first connection.
+const REACHED_WITHIN: Duration = Duration::from_secs(2);
 /// Longest wait for the database.
 const DATABASE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -62,6 +64,15 @@ impl RedisRoll {
             commands,
             key: format!("{prefix}:nodes"),
         }
+    }
+}
+
+impl RedisRoll {
+    /// Waits a little for a connection that is being made.
+    pub(super) async fn reached(&self) {
+        let mut up = self.commands.up();
+        // Without one the database is asked.
+        let _ = tokio::time::timeout(REACHED_WITHIN, up.wait_for(|up| *up)).await;
     }
 }
 

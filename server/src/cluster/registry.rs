@@ -22,6 +22,9 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(6);
 /// Difference between two nodes' clocks that is told. Messages stay in order whatever the clocks say;
 /// their times, and the ends of sessions and invites, are wrong by as much.
 pub const SKEW_MS: u64 = 2_000;
+/// Age of a record, by the clocks, that nobody waits for any more: a node that lived would have said
+/// something since.
+const LEFTOVER_MS: u64 = 10_000;
 /// When what a dead node left is removed.
 pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Nodes kept in mind: more than a welcome lists, for those that come and go.
@@ -232,11 +235,12 @@ impl Registry {
         filled(&self.own)
     }
 
-    /// Whether any record of another node was seen at all, alive or not: then another look is needed
-    /// to tell.
-    pub fn has_company(&self) -> bool {
-        let gone = |known: &Known| known.record.state == NodeState::Gone;
-        self.known.values().any(|known| !gone(known)) || !self.marks.is_empty()
+    /// Whether there may be another node: then another look is needed to tell. What was said long ago
+    /// is a leftover, or the word of a node whose clock is far behind, which a later look finds.
+    pub fn has_company(&self, clock_ms: u64) -> bool {
+        let recent = |it: &NodeRecord| it.clock_ms.saturating_add(LEFTOVER_MS) >= clock_ms;
+        let said = |it: &NodeRecord| it.state != NodeState::Gone && recent(it);
+        self.known.values().any(|known| said(&known.record)) || !self.marks.is_empty()
     }
 
     /// Takes what may be removed: records of nodes that have been silent for long.

@@ -11,8 +11,8 @@ use parlor_protocol::room::{Head, Role, RoomListing, RoomSummary};
 use parlor_protocol::sync::{Marker, RoomChanges, UserChanges};
 use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use parlor_server::store::{
-    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, Result,
-    RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
+    Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
+    Result, RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
 };
 use tokio::sync::watch;
 
@@ -127,6 +127,11 @@ gated! {
     async fn mark(&self, user: UserId, room: RoomId, timeline: Timeline, seq: u64) -> Result<Option<(UserAppended, Marker)>>;
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()>;
     async fn text(&self, room: RoomId, timeline: Timeline, seq: u64, visible_from: u64) -> Result<Option<(LongText, Vec<u8>)>>;
+    async fn rooms_reached(&self, rooms: &[RoomId]) -> Result<Vec<Head>>;
+    async fn people_reached(&self, users: &[UserId]) -> Result<Vec<(UserId, u64)>>;
+    async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>>;
+    async fn beat(&self, beat: NodeBeat) -> Result<()>;
+    async fn nodes(&self, limit: u32) -> Result<Vec<NodeBeat>>;
     held:
     async fn people(&self, ids: &[UserId], folded_names: &[String]) -> Result<Vec<Person>>;
     async fn session_by_token(&self, hash: &TokenHash) -> Result<Option<SessionFound>>;

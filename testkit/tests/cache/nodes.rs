@@ -11,7 +11,7 @@ use parlor_server::cache::Kind;
 use parlor_server::store::{Appended, Change, ReaderChange, Store};
 use parlor_testkit::redis::Redis;
 
-use crate::world::{Database, Node};
+use crate::world::{Database, Node, WITHIN};
 
 async fn two(redis: &Redis) -> (Database, Node, Node) {
     let database = Database::new().await;
@@ -49,6 +49,7 @@ fn events(appended: &Appended) -> Vec<Event> {
         };
         Event::Frame {
             channel: Channel::Cluster,
+            node: parlor_server::bus::NodeNumber(2),
             bytes: Bytes::from(frame::encode(0, &told).to_vec()),
         }
     };
@@ -122,6 +123,33 @@ async fn what_one_node_read_another_finds_for_as_long_as_the_settings_say() {
 }
 
 #[tokio::test]
+async fn lifetimes_are_settings() {
+    let redis = Redis::running().await.unwrap();
+    let database = Database::new().await;
+    let settings = parlor_server::config::Cache {
+        users_s: 7,
+        pages_s: 5,
+        ..Default::default()
+    };
+    let node = database.shared_with(&redis, settings, WITHIN).await;
+    let [ann] = node.people().await;
+    let room = node.room_of(RoomKind::PUBLIC, [ann]).await;
+    node.newest(room).await;
+    node.newest(room).await;
+    node.store.people(&[ann], &[]).await.unwrap();
+    let begin = format!("parlor:{}:c1", database.bare().epoch());
+    let names = [
+        (format!("{begin}:user:{ann}"), 7_000),
+        (format!("{begin}:page:{room}"), 5_000),
+    ];
+    for (name, most) in names {
+        let left = redis.command(&["PTTL", &name]).await.unwrap();
+        let left: i64 = left.parse().unwrap();
+        assert!((1..=most).contains(&left), "{name}: {left} ms");
+    }
+}
+
+#[tokio::test]
 async fn a_change_at_one_node_is_seen_at_the_other_before_it_is_acknowledged() {
     let redis = Redis::running().await.unwrap();
     let (_database, one, other) = two(&redis).await;
@@ -145,7 +173,13 @@ async fn a_change_at_one_node_is_seen_at_the_other_before_it_is_acknowledged() {
 #[tokio::test]
 async fn a_node_that_hears_the_bus_answers_from_its_memory_and_forgets_what_changed() {
     let redis = Redis::running().await.unwrap();
-    let (database, one, other) = two(&redis).await;
+    let (database, one, _) = two(&redis).await;
+    // However busy the machine is.
+    let settings = parlor_server::config::Cache {
+        own_memory_s: 600,
+        ..Default::default()
+    };
+    let other = database.shared_with(&redis, settings, WITHIN).await;
     let [ann, bob] = one.people().await;
     let room = one.room_of(RoomKind::PUBLIC, [ann]).await;
     let cache = other.store.cache();

@@ -87,7 +87,7 @@ async fn a_newer_schema_is_left_alone() {
             error,
             StoreError::Newer {
                 found: 999,
-                known: 1
+                known: 2
             }
         ),
         "{error}"

@@ -204,12 +204,12 @@ impl CachedStore {
         if let Some(shared) = self.cache.redis() {
             return self.read_shared_session(shared, hash).await;
         }
-        let key = Key::Session(*hash);
-        if let Some(Value::Session(found)) = self.cache.peek(&key) {
-            if crate::shard::now_ms() < found.session.seen_at_ms.saturating_add(SEEN_MS) {
-                self.cache.hit(Kind::Sessions, Instant::now());
-                return Ok(Some(SessionFound::clone(&found)));
-            }
+        let (began, key) = (Instant::now(), Key::Session(*hash));
+        if let Some(Value::Session(found)) = self.cache.peek(&key)
+            && crate::shard::now_ms() < found.session.seen_at_ms.saturating_add(SEEN_MS)
+        {
+            self.cache.hit(Kind::Sessions, began);
+            return Ok(Some(SessionFound::clone(&found)));
         }
         let since = self.cache.now();
         let found = self.inner.session_by_token(hash).await?;

@@ -82,7 +82,9 @@ fn a_node_counts_once_it_was_seen_to_move() {
     let mut desk = Desk::new(&[2, 3]);
     assert_eq!(desk.beat(), []);
     assert_eq!(desk.listed(), [address(1)], "they may be leftovers");
-    assert!(desk.registry.has_company());
+    assert!(desk.registry.has_company(desk.clock_ms));
+    let later_ms = desk.clock_ms + LEFTOVER_MS + 1_000;
+    assert!(!desk.registry.has_company(later_ms), "killed long ago");
     let came = desk.beat_without(&[3]);
     assert_eq!(
         came,
@@ -127,7 +129,7 @@ fn a_node_that_says_goodbye_has_gone_at_once() {
         dead: false,
     };
     assert_eq!(desk.beat(), [went]);
-    assert!(!desk.registry.has_company());
+    assert!(!desk.registry.has_company(desk.clock_ms));
 }
 
 #[test]

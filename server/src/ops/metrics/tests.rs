@@ -105,3 +105,15 @@ fn the_process_has_memory_and_has_worked() {
         assert!(process.open_files > 0);
     }
 }
+
+#[test]
+fn hits_of_the_cache_are_told_apart_by_what_was_looked_for() {
+    let metrics = Metrics::default();
+    metrics.cache_hits.of(crate::cache::Kind::Pages).add(4);
+    let text = metrics.render();
+    has(&text, "# TYPE parlor_cache_hits_total counter");
+    has(&text, "parlor_cache_hits_total{kind=\"pages\"} 4");
+    // From the first moment, so that a rate has a beginning.
+    has(&text, "parlor_cache_misses_total{kind=\"sessions\"} 0");
+    assert_eq!(metrics.cache_hits.sum(), 4);
+}
