@@ -90,8 +90,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
     let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let slow_ms = config.database.slow_ms;
-    let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
+    let store = measured(opened, &metrics, &config);
     let (store, attached) = match &cluster {
         None => (cache::of_lone_node(store, &config.cache, &metrics), None),
         Some(cluster) => {
@@ -236,6 +235,11 @@ impl Server {
         let _ = fs::remove_file(&self.admin_socket);
         drop(self.data);
     }
+}
+
+fn measured(opened: Box<dyn Store>, metrics: &Arc<Metrics>, config: &Config) -> Arc<dyn Store> {
+    let slow_ms = config.database.slow_ms;
+    Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms))
 }
 
 /// Ends when the server stops.

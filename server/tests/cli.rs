@@ -1,6 +1,7 @@
 //! The program as an operator meets it: started for real, on folders and ports of its own.
 #![allow(clippy::unwrap_used)]
 
+mod databases;
 mod program;
 
 use std::fs;
@@ -463,45 +464,4 @@ fn a_missing_or_mismatched_certificate_is_a_clear_error() {
     machine
         .run(&[&flags[..], &["--set", &key]].concat())
         .failed("absent.pem");
-}
-
-#[test]
-fn steps_of_the_schema_are_shown_at_any_time_and_done_while_no_server_runs() {
-    let machine = Machine::new();
-    let fresh = machine.run(&["migrate", "status"]).done();
-    assert!(fresh.contains("0001 start                waits"), "{fresh}");
-    machine
-        .run(&["migrate", "up"])
-        .failed("there is no data of a server in ");
-    let server = machine.serve(&[]);
-    let running = machine.run(&["migrate", "status"]).done();
-    assert!(
-        running.contains("0001 start                done"),
-        "{running}"
-    );
-    machine
-        .run(&["migrate", "up"])
-        .failed("is in use by another parlor-server");
-    server.stop();
-    let json = machine.run(&["migrate", "up", "--json"]).done();
-    assert_eq!(
-        json,
-        "{\"database\":\"sqlite\",\"steps\":[{\"version\":1,\"name\":\"start\",\"applied\":true}]}\n"
-    );
-}
-
-#[test]
-fn a_move_needs_a_place_and_takes_no_password_from_an_argument() {
-    let machine = Machine::new();
-    let outcome = machine.run(&["move"]);
-    assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(outcome.err.contains("--to-file FILE"), "{outcome:?}");
-    let outcome = machine.run(&["move", "--to", "postgres://ann:hunter22@host/db"]);
-    assert_eq!(outcome.code, 2, "{outcome:?}");
-    assert!(!outcome.err.contains("hunter22"), "{outcome:?}");
-    let server = machine.serve(&[]);
-    machine
-        .run(&["move", "--to", "postgres://ann@host/db"])
-        .failed("is in use by another parlor-server");
-    server.stop();
 }

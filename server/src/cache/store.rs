@@ -53,6 +53,10 @@ macro_rules! cached_store {
                 self.inner.connections()
             }
 
+            fn noted(&self, room: RoomId, rev: u64) {
+                self.inner.noted(room, rev);
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }

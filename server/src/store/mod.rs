@@ -240,7 +240,7 @@ pub trait Store: Send + Sync + 'static {
     // ---- rooms: reading
     /// Says that a room has come to a rev at least, as another node's batch or head tells: answers
     /// that follow are not of an older one. A store with a single truth knows.
-    fn noted(&self, _room: RoomId, _rev: u64) {}
+    fn noted(&self, room: RoomId, rev: u64);
     /// `None` where there is no such room or the person may not know of it.
     async fn access(&self, room: RoomId, reader: UserId) -> Result<Option<Access>>;
     async fn room_by_name(&self, folded: &str) -> Result<Option<RoomId>>;

@@ -154,6 +154,8 @@ delegating_store!(SqliteStore {
             .await
     }
 
+    fn noted(&self, _: RoomId, _: u64) {}
+
     async fn put_text(&self, long: LongText, bytes: Vec<u8>) -> Result<()> {
         texts::put(&self.writer, long, bytes).await
     }

@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use parlor_protocol::Epoch;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,9 @@ use super::shared::clock::system_now_ms;
 use super::shared::schema::Step;
 use super::shared::tables::{Key, Part, TABLES, Table};
 use super::sqlite::Source;
+
+/// Longest wait for one step of a database that may have gone away; see the target's own bound.
+const STEP_WITHIN: Duration = Duration::from_secs(360);
 
 /// Why an installation was not moved. What the target holds already stays: the same move goes on.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +98,7 @@ pub async fn transfer(
     if !steps.iter().all(|step: &Step| step.applied) {
         return Err(MoveError::SourceOlder);
     }
-    let mut target = Target::open(to).await.map_err(MoveError::Target)?;
+    let mut target = there(Target::open(to)).await?;
     let moved = transfer_between(&mut source, &mut target, told).await;
     source.close().await;
     target.close().await;
@@ -107,7 +111,7 @@ async fn transfer_between(
     told: Told<'_>,
 ) -> Result<Moved, MoveError> {
     let life = source.life().await.map_err(MoveError::Source)?;
-    match target.take(&life).await.map_err(MoveError::Target)? {
+    match there(target.take(&life)).await? {
         Ok(false) => {}
         Ok(true) => tell(told, Progress::GoesOn)?,
         Err(Occupied::Busy) => return Err(MoveError::Busy),
@@ -117,16 +121,22 @@ async fn transfer_between(
     for table in &TABLES {
         copy(source, target, table, told).await?;
     }
-    target.count_revs().await.map_err(MoveError::Target)?;
+    while there(target.count_revs()).await? {}
     let mut tables = Vec::with_capacity(TABLES.len());
     for table in &TABLES {
         let sum = compare(source, target, table).await?;
         tell(told, Progress::Checked(sum.clone()))?;
         tables.push(sum);
     }
-    let finished = target.finish(&life, system_now_ms()).await;
-    let epoch = finished.map_err(MoveError::Target)?;
+    let epoch = there(target.finish(&life, system_now_ms())).await?;
     Ok(Moved { epoch, tables })
+}
+
+/// A step of the target's. It ends by itself where the database still answers.
+async fn there<T>(step: impl Future<Output = super::Result<T>>) -> Result<T, MoveError> {
+    let late = Err(StoreError::TimedOut(STEP_WITHIN.as_millis() as u64));
+    let done = tokio::time::timeout(STEP_WITHIN, step).await;
+    done.unwrap_or(late).map_err(MoveError::Target)
 }
 
 fn tell(told: Told<'_>, progress: Progress) -> Result<(), MoveError> {
@@ -144,15 +154,15 @@ async fn copy(
     told: Told<'_>,
 ) -> Result<(), MoveError> {
     let of = source.count(table).await.map_err(MoveError::Source)?;
-    let mut rows = target.count(table).await.map_err(MoveError::Target)?;
-    let mut last = target.last(table).await.map_err(MoveError::Target)?;
+    let mut rows = there(target.count(table)).await?;
+    let mut last = there(target.last(table)).await?;
     loop {
         let part = source.part(table, last.as_deref()).await;
         let part = part.map_err(MoveError::Source)?;
         if part.rows == 0 {
             return Ok(());
         }
-        target.put(table, &part).await.map_err(MoveError::Target)?;
+        there(target.put(table, &part)).await?;
         rows += part.rows;
         last = part.last;
         let table = table.name;
@@ -171,14 +181,13 @@ async fn compare(
         let part = source.part(table, here.last.as_deref()).await;
         here.add(part.map_err(MoveError::Source)?);
     }
-    let mut there = Sum::default();
-    while there.goes_on() {
-        let part = target.part(table, there.last.as_deref()).await;
-        there.add(part.map_err(MoveError::Target)?);
+    let mut beyond = Sum::default();
+    while beyond.goes_on() {
+        beyond.add(there(target.part(table, beyond.last.as_deref())).await?);
     }
-    let (source_rows, target_rows) = (here.rows, there.rows);
-    let (here, there) = (here.digest.finalize(), there.digest.finalize());
-    if here != there || source_rows != target_rows {
+    let (source_rows, target_rows) = (here.rows, beyond.rows);
+    let (here, beyond) = (here.digest.finalize(), beyond.digest.finalize());
+    if here != beyond || source_rows != target_rows {
         return Err(MoveError::Differs {
             table: table.name,
             source_rows,

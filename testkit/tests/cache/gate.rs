@@ -75,6 +75,9 @@ macro_rules! gated {
             fn connections(&self) -> Connections {
                 self.inner.connections()
             }
+            fn noted(&self, room: RoomId, rev: u64) {
+                self.inner.noted(room, rev);
+            }
             async fn close(&self) {
                 self.inner.close().await;
             }

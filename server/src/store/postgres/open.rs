@@ -111,7 +111,7 @@ async fn steps_in(connection: &mut PgConnection) -> Result<Vec<Step>> {
     schema::held(&MIGRATIONS, &applied)
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(OPEN_WITHIN, work)
         .await
         .unwrap_or(Err(StoreError::TimedOut(OPEN_WITHIN.as_millis() as u64)))

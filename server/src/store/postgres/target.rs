@@ -22,6 +22,8 @@ use crate::store::{Result, StoreError};
 
 /// Longest that one statement of a move takes: a part is a few MiB.
 const STATEMENT_WITHIN: Duration = Duration::from_secs(300);
+/// Longest that saying goodbye takes.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// The lock of whoever moves into a database: "parlor" and a number.
 const LOCK: i64 = 0x7061_726c_6f72_0001;
 /// Signature, flags and length of extensions of PostgreSQL's binary copy format, and its end.
@@ -58,7 +60,8 @@ impl Target {
         // Reading the other side may take a while.
         settings.standing_within = STATEMENT_WITHIN;
         let connect = open::options(&settings)?;
-        let connection = connect.connect().await.map_err(from_sqlx)?;
+        let connect = async { connect.connect().await.map_err(from_sqlx) };
+        let connection = open::in_time(connect).await?;
         Ok(Self { connection })
     }
 
@@ -204,27 +207,23 @@ impl Target {
         Ok(part)
     }
 
-    /// Counts every person's own rev anew: SQLite has no table of it.
-    pub(in crate::store) async fn count_revs(&mut self) -> Result<()> {
-        loop {
-            let done = sqlx::query(
-                "INSERT INTO user_revs (\"user\", rev)
-                 SELECT u.id, greatest(
-                    coalesce((SELECT max(k.rev) FROM markers k WHERE k.user = u.id), 0),
-                    coalesce((SELECT max(c.rev) FROM user_changes c WHERE c.user = u.id), 0))
-                 FROM users u
-                 WHERE u.id > coalesce(
-                    (SELECT v.user FROM user_revs v ORDER BY v.user DESC LIMIT 1), ''::bytea)
-                 ORDER BY u.id LIMIT $1",
-            )
-            .bind(REVS)
-            .execute(&mut self.connection)
-            .await
-            .map_err(from_sqlx)?;
-            if done.rows_affected() == 0 {
-                return Ok(());
-            }
-        }
+    /// Counts some people's own revs anew: SQLite has no table of them. `false`: all are counted.
+    pub(in crate::store) async fn count_revs(&mut self) -> Result<bool> {
+        let done = sqlx::query(
+            "INSERT INTO user_revs (\"user\", rev)
+             SELECT u.id, greatest(
+                coalesce((SELECT max(k.rev) FROM markers k WHERE k.user = u.id), 0),
+                coalesce((SELECT max(c.rev) FROM user_changes c WHERE c.user = u.id), 0))
+             FROM users u
+             WHERE u.id > coalesce(
+                (SELECT v.user FROM user_revs v ORDER BY v.user DESC LIMIT 1), ''::bytea)
+             ORDER BY u.id LIMIT $1",
+        )
+        .bind(REVS)
+        .execute(&mut self.connection)
+        .await
+        .map_err(from_sqlx)?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Makes an installation of what is here, under a new epoch.
@@ -265,7 +264,7 @@ impl Target {
     }
 
     pub(in crate::store) async fn close(self) {
-        let _ = self.connection.close().await;
+        let _ = tokio::time::timeout(CLOSE_WITHIN, self.connection.close()).await;
     }
 }
 
