@@ -21,10 +21,11 @@ fn steps_of_the_schema_are_shown_at_any_time_and_done_while_no_server_runs() {
         .failed("is in use by another parlor-server");
     server.stop();
     let json = machine.run(&["migrate", "up", "--json"]).done();
-    assert_eq!(
-        json,
-        "{\"database\":\"sqlite\",\"steps\":[{\"version\":1,\"name\":\"start\",\"applied\":true}]}\n"
-    );
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(told["database"], "sqlite");
+    let steps = told["steps"].as_array().unwrap();
+    assert_eq!(steps[0]["name"], "start");
+    assert!(steps.iter().all(|step| step["applied"] == true), "{json}");
 }
 
 #[test]

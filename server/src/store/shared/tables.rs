@@ -160,7 +160,11 @@ macro_rules! table {
     };
 }
 
-/// All of them, those that others point at first.
+/// Those that a move leaves: the target makes its own.
+#[cfg(test)]
+pub(in crate::store) const LEFT: [&str; 2] = ["meta", "nodes"];
+
+/// All others, those that are pointed at first.
 #[rustfmt::skip]
 pub(in crate::store) static TABLES: [Table; 14] = [
     table!("users" ("id" Bytes) "name" Text, "folded" Text, "display_name" Text, "password_hash" Text,
@@ -296,21 +300,5 @@ mod tests {
             markers.copy,
             "COPY markers (\"user\", room, timeline, seq, rev) FROM STDIN (FORMAT binary)"
         );
-    }
-
-    #[test]
-    fn no_column_is_forgotten() {
-        let schema = include_str!("../../../../migrations/server/sqlite/0001_start.sql");
-        for table in &TABLES {
-            let begin = format!("CREATE TABLE {} (", table.name);
-            let body = schema.split(&begin).nth(1).unwrap();
-            let body = body.split(") STRICT").next().unwrap();
-            let columns = body
-                .lines()
-                .map(str::trim_start)
-                .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
-                .count();
-            assert_eq!(table.kinds.len(), columns, "{}", table.name);
-        }
     }
 }

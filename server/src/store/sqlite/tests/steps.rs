@@ -1,5 +1,6 @@
 //! The steps of the schema, and what is no source of a move.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sqlx::sqlite::SqliteConnectOptions;
@@ -8,6 +9,8 @@ use sqlx::{ConnectOptions, Connection};
 use super::{begin, file};
 use crate::store::migration::Database;
 use crate::store::postgres::PostgresSettings;
+use crate::store::shared::tables::{LEFT, TABLES};
+use crate::store::sqlite::shape::shape;
 use crate::store::transfer::{MoveError, transfer};
 use crate::store::{Store, StoreError};
 
@@ -27,6 +30,22 @@ async fn steps_are_seen_without_a_change_and_done_once() {
     let running = database.steps().await.unwrap();
     assert!(running.iter().all(|step| step.applied), "{running:?}");
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_move_knows_every_column_of_every_table() {
+    let folder = tempfile::tempdir().unwrap();
+    Database::sqlite(&file(&folder)).up().await.unwrap();
+    let mut there: BTreeMap<String, usize> = BTreeMap::new();
+    for line in shape(&file(&folder)).await.unwrap() {
+        if let Some(column) = line.strip_prefix("column ") {
+            let table = column.split('.').next().unwrap();
+            *there.entry(table.to_owned()).or_default() += 1;
+        }
+    }
+    there.retain(|table, _| !LEFT.contains(&table.as_str()));
+    let moved = TABLES.iter().map(|it| (it.name.to_owned(), it.kinds.len()));
+    assert_eq!(moved.collect::<BTreeMap<_, _>>(), there);
 }
 
 #[tokio::test]
