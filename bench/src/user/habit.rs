@@ -185,8 +185,19 @@ impl World {
         self.ask(user, Asked::Read(kind), question);
     }
 
-    pub(super) fn on_read(&mut self, user: UserIndex, kind: ReadKind, ns: u64) {
-        self.tally.requests.entry(kind).or_default().record_ns(ns);
+    /// Whether what comes at an instant belongs to the figures: not while rooms are being filled.
+    fn counts(&self, at: Instant) -> bool {
+        let counted = self.ledger.plan.segments.iter().find(|it| it.counted);
+        let from = counted.map(|segment| Duration::from_nanos(segment.from_ns));
+        let since = self.start.map(|start| at.saturating_duration_since(start));
+        since >= from
+    }
+
+    pub(super) fn on_read(&mut self, user: UserIndex, kind: ReadKind, since: Instant, at: Instant) {
+        if self.counts(since) {
+            let took = nanos(at.saturating_duration_since(since));
+            self.tally.requests.entry(kind).or_default().record_ns(took);
+        }
         let reader = self.habits.readers.iter().find(|it| it.0 == user);
         if kind == ReadKind::Join
             && let Some(&(_, room)) = reader

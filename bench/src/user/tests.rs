@@ -430,3 +430,31 @@ fn who_reads_where_people_mostly_read_asks_for_the_newest_page() {
     assert!(pages.len() > 2, "{pages:?}");
     assert!(pages.iter().all(|place| *place == Place::NEWEST));
 }
+
+#[test]
+fn reads_while_rooms_are_filled_are_no_figures() {
+    let mut story = Story::new(2);
+    let mut plan = Plan::default();
+    for (name, counted) in [("fill", false), ("window", true)] {
+        let load = Steady {
+            name,
+            senders: &[(0, 0)],
+            rate: 1.0,
+            seconds: 2.0,
+            counted,
+            seed: 1,
+        };
+        append_steady(&mut plan, &load).unwrap();
+    }
+    story.world.ledger.plan = Arc::new(plan);
+    story.world.begin(story.now);
+    let began = story.now;
+    let read = |story: &mut Story, at_s: u64| {
+        let at = began + Duration::from_secs(at_s);
+        story.world.on_read(1, ReadKind::Page, at, at);
+    };
+    read(&mut story, 1);
+    assert!(story.world.tally.requests.is_empty());
+    read(&mut story, 3);
+    assert_eq!(story.world.tally.requests[&ReadKind::Page].count(), 1);
+}

@@ -299,7 +299,7 @@ impl World {
             Asked::Open(view) => self.on_opened(user, view, frame, at),
             Asked::Changes(view) => self.on_changes(user, view, frame, at),
             Asked::Page(view) => self.on_page(user, view, frame, at),
-            Asked::Read(kind) => self.on_read(user, kind, nanos(at - since)),
+            Asked::Read(kind) => self.on_read(user, kind, since, at),
             Asked::Courtesy => {}
         }
     }
