@@ -69,7 +69,7 @@ pub struct Welcome {
 pub struct Node {
     /// `host:port`.
     pub address: String,
-    /// Links over what it will take, 0 to 255.
+    /// Links over what it will take, 0 to 255, on a logarithmic scale.
     pub load: u8,
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod moves;
+
 use parlor_client_core::net::{Connected, Flight, Link, hello};
 use parlor_protocol::hello::{Enter, Password, Register};
 use parlor_protocol::session::Entry;

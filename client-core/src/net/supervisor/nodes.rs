@@ -101,12 +101,13 @@ impl Nodes {
             (true, true) => self.known.clone(),
             (true, false) => Vec::new(),
         };
+        let home_first = failures % 2 == 1;
         let (mut good, mut doubtful): (Vec<_>, Vec<_>) = from
             .into_iter()
-            .filter(|it| it.address != *home || failures % 2 == 0)
+            .filter(|it| it.address != *home || !home_first)
             .partition(|it| !self.is_avoided(&it.address, now));
         let mut plan = Vec::with_capacity(PLACES);
-        if failures % 2 == 1 {
+        if home_first {
             plan.push(home.clone());
         }
         while let Some(next) =
