@@ -309,7 +309,12 @@ impl CachedStore {
             return Ok(self.cache.loaded(None, since));
         }
         let page = Arc::new(page);
+        let reaches = page.as_of >= rev;
         let value = Value::Page(NewestPage { page, limit });
+        // A replica may be a little behind: an answer, but nothing to keep or to leave for others.
+        if !reaches {
+            return Ok(self.cache.loaded(Some(value), since));
+        }
         self.cache.keep(key, value.clone(), since);
         if let Some(shared) = self.cache.redis() {
             shared.store_page(room, &value).await;
