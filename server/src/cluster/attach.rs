@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parlor_protocol::link::ServerAddress;
+
 use super::membership::{self, JoinError, Joined};
 use super::{ClusterFile, Peers, RecordKey, RedisRoll};
 use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
@@ -10,7 +12,6 @@ use crate::config::Config;
 use crate::ops::Metrics;
 use crate::redis::{Commands, DialError};
 use crate::store::Store;
-use parlor_protocol::link::ServerAddress;
 
 /// Why a node cannot be of its cluster.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub enum AttachError {
     #[error(transparent)]
     Join(#[from] JoinError),
     #[error("cannot make random numbers: {0}")]
-    Random(#[from] getrandom::Error),
+    Random(getrandom::Error),
 }
 
 /// A node that reaches what it shares with the others.
@@ -50,7 +51,7 @@ pub async fn attach(
         Err(error) => return Err(error.into()),
     }
     let mut number = [0; 8];
-    getrandom::fill(&mut number)?;
+    getrandom::fill(&mut number).map_err(AttachError::Random)?;
     let number = NodeNumber(u64::from_be_bytes(number));
     let count = u16::try_from(config.cluster.bus_channels).unwrap_or(u16::MAX);
     let channels = Channels::new(count, count);
