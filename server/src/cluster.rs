@@ -20,7 +20,7 @@ mod registry;
 mod share;
 mod watch;
 
-pub use attach::{AttachError, Attached, attach};
+pub use attach::{AttachError, Attached, Ends, attach};
 pub use file::{ClusterFile, ClusterFileError};
 pub use listed::Listed;
 pub use membership::{JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join};

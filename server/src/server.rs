@@ -121,11 +121,10 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
         Some(cluster) => identity.cluster_config(key::tickets(cluster.secret.bytes()))?,
         None => identity.server_config()?,
     };
-    let peers = attached.map(|attached| (attached.peers, attached.events));
     let node = Node::start(Parts {
         config: config.clone(),
         store,
-        peers,
+        ends: attached.map(|attached| attached.ends),
         joined,
         metrics: metrics.clone(),
         bound,

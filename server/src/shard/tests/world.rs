@@ -66,6 +66,7 @@ impl World {
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(1)),
+            shared_rates: None,
             log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
