@@ -18,7 +18,7 @@ use crate::guard::cluster_rate::ClusterRates;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::{self, Bound, EndpointError};
-use crate::ops::Metrics;
+use crate::ops::{Metrics, delivery};
 use crate::room::Committer;
 use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread};
 use crate::store::Store;
@@ -90,6 +90,9 @@ impl Node {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
+            redis: ends.as_ref().map(|ends| ends.commands.clone()),
+            #[cfg(test)]
+            flusher_stopped: Default::default(),
             shared_rates: ends.as_ref().map(|ends| ends.rates.clone()),
             peers,
             shard,
@@ -104,7 +107,10 @@ impl Node {
         let address = bound.address;
         let settings = settings(&core.config, address);
         let shard = shard::start(core.clone(), inbox, bound, tls, keys, settings).await?;
+        // Before anybody asks whether the node is ready.
+        delivery::look(&core).await;
         let mut tasks = JoinSet::new();
+        tasks.spawn(delivery::watch(core.clone()));
         tasks.spawn(note_seen(store.clone(), seen_inbox));
         tasks.spawn(prune(store));
         // Once links are taken: the others send theirs from here on.

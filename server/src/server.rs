@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use parlor_protocol::link::{JoinLink, Pin};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,7 +21,7 @@ use crate::key::{self, Identity, KeyError, Reloader};
 use crate::net::{self, EndpointError};
 use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
-use crate::ops::http::{self, HttpError, Operator, Probe};
+use crate::ops::http::{self, HttpError, Operator};
 use crate::ops::{MeasuredStore, Metrics};
 use crate::shard::Core;
 use crate::store::Store;
@@ -146,7 +145,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     if let Some(listener) = http {
         let operator = Operator {
             metrics: metrics.clone(),
-            probe: Arc::new(Ready(node.core().clone())),
+            health: node.core().clone(),
             token: config.http.metrics_token.clone(),
         };
         tasks.spawn(http::serve(listener, operator, until(stopped.clone())));
@@ -251,20 +250,6 @@ async fn watch_certificate(reloader: Reloader, stopped: impl Future<Output = ()>
     tokio::select! {
         () = reloader.run() => {}
         () = stopped => {}
-    }
-}
-
-/// Ready is a node whose database takes reads and writes.
-struct Ready(Arc<Core>);
-
-#[async_trait]
-impl Probe for Ready {
-    async fn ready(&self) -> Result<(), String> {
-        self.0
-            .store
-            .check()
-            .await
-            .map_err(|error| error.to_string())
     }
 }
 

@@ -7,6 +7,7 @@ mod histogram;
 mod process;
 mod requests;
 mod text;
+mod transport;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use histogram::{ByName, Histogram, Sizes};
 pub use process::Process;
 pub use requests::Requests;
 use text::Text;
+pub use transport::ByTransport;
 
 /// A count that only rises.
 #[derive(Debug, Default)]
@@ -91,6 +93,8 @@ impl Render for Gauge {
 metrics! {
     /// Links, entered or not.
     links: Gauge = "parlor_links";
+    /// Links by what carries them.
+    links_by_transport: ByTransport = "parlor_transport_links";
     /// Handshakes under way.
     half_open: Gauge = "parlor_links_half_open";
     /// Links whose session is entered.
@@ -111,6 +115,18 @@ metrics! {
     messages_sent: Counter = "parlor_messages_sent_total";
     /// Batches queued for links: one for each batch and reader.
     deliveries: Counter = "parlor_batch_deliveries_total";
+    /// Time from a batch's commit, or from hearing of it, until its readers' links were written.
+    delivery: Histogram = "parlor_delivery_seconds";
+    /// Time that the delivery's probes took, from the committer's queue to a slot of the flusher.
+    delivery_probe: Histogram = "parlor_delivery_probe_seconds";
+    /// 1 while the delivery's probes come through.
+    delivery_healthy: Gauge = "parlor_delivery_healthy";
+    /// Heads of rooms compared with the database, for what the bus lost.
+    heads_compared: Counter = "parlor_sweep_heads_compared_total";
+    /// Gaps in rooms that were read from the database.
+    gaps_read: Counter = "parlor_gaps_read_total";
+    /// Those of them that could not be read, and were again.
+    gaps_failed: Counter = "parlor_gaps_failed_total";
     /// Writes of the flusher to one link.
     flushes: Counter = "parlor_flushes_total";
     /// How late the flusher's ticks come.

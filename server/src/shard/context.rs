@@ -16,6 +16,7 @@ use crate::guard::cluster_rate::ClusterRates;
 use crate::guard::password::Gate;
 use crate::guard::rate::{Class, Rates, Who};
 use crate::ops::Metrics;
+use crate::redis::Commands;
 use crate::room::Committer;
 use crate::store::Store;
 
@@ -42,6 +43,8 @@ pub struct Core {
     pub pins: Vec<Pin>,
     /// Tries to log in, by address and by account.
     pub log_in_rates: Mutex<Rates>,
+    /// Commands to the Redis that nodes share; `None`: this one is alone.
+    pub redis: Option<Arc<Commands>>,
     /// The rates of all nodes together; `None`: this one is alone.
     pub shared_rates: Option<Arc<ClusterRates>>,
     /// Sessions just seen, to be noted many at once; dropped at the bound, since the next visit
@@ -53,6 +56,9 @@ pub struct Core {
     pub endings: AtomicU64,
     /// Start of the steady clock that rates are counted by.
     pub began: Instant,
+    /// A test has stopped the flusher's slots.
+    #[cfg(test)]
+    pub(crate) flusher_stopped: std::sync::atomic::AtomicBool,
 }
 
 impl Core {
