@@ -18,6 +18,7 @@ use crate::guard::cluster_rate::ClusterRates;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::{self, Bound, EndpointError};
+use crate::ops::metrics::ClusterFigures;
 use crate::ops::{Metrics, delivery};
 use crate::room::Committer;
 use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread};
@@ -123,6 +124,14 @@ impl Node {
         });
         if let Some(ends) = ends {
             if let Some(membership) = &membership {
+                // Set once: a node joins once.
+                let _ = core.metrics.cluster.set(ClusterFigures {
+                    bus: ends.peers.bus().clone(),
+                    membership: membership.counters().clone(),
+                    nodes: membership.nodes(),
+                    rates: ends.rates.clone(),
+                    redis: ends.commands.up(),
+                });
                 tasks.spawn(share_rates(ends.rates, membership.nodes()));
             }
             tasks.spawn(cluster::watch(core.clone(), ends.peers, ends.events));

@@ -3,18 +3,23 @@
 //! [`Metrics::render`] writes them in the Prometheus text format 0.0.4.
 
 mod cache;
+mod cluster;
 mod histogram;
 mod process;
+mod replicas;
 mod requests;
 mod text;
 mod transport;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use cache::ByCacheKind;
+pub use cluster::ClusterFigures;
 pub use histogram::{ByName, Histogram, Sizes};
 pub use process::Process;
+pub use replicas::ByReplicas;
 pub use requests::Requests;
 use text::Text;
 pub use transport::ByTransport;
@@ -26,6 +31,11 @@ pub struct Counter(AtomicU64);
 impl Counter {
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Something that counts elsewhere has come so far.
+    pub fn reached(&self, count: u64) {
+        self.0.fetch_max(count, Ordering::Relaxed);
     }
 
     pub fn get(&self) -> u64 {
@@ -57,6 +67,8 @@ macro_rules! metrics {
         #[derive(Debug, Default)]
         pub struct Metrics {
             $(#[doc = $doc] pub $field: $type,)*
+            /// What it counts towards other nodes, set once where there may be some.
+            pub cluster: OnceLock<ClusterFigures>,
         }
 
         impl Metrics {
@@ -64,6 +76,9 @@ macro_rules! metrics {
             pub fn render(&self) -> String {
                 let mut text = Text::default();
                 $(self.$field.render(&mut text, $name, str::trim_ascii($doc));)*
+                if let Some(cluster) = self.cluster.get() {
+                    cluster.render(&mut text);
+                }
                 Process::now().render(&mut text);
                 text.finish()
             }
@@ -143,6 +158,14 @@ metrics! {
     pool_open: Gauge = "parlor_database_connections";
     /// Database connections in use.
     pool_busy: Gauge = "parlor_database_connections_busy";
+    /// Database connections that there may be.
+    pool_most: Gauge = "parlor_database_connections_limit";
+    /// Calls of the database that were given up, no connection being free in time included.
+    queries_late: Counter = "parlor_database_timeouts_total";
+    /// Calls of the database that failed otherwise.
+    queries_failed: Counter = "parlor_database_errors_total";
+    /// Reads offered to replicas of the database, by how they answered.
+    replica_reads: ByReplicas = "parlor_replica_reads_total";
     /// Time that log-ins waited for their turn to hash.
     password_wait: Histogram = "parlor_password_wait_seconds";
     /// Log-ins refused because too many waited.
