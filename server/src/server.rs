@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
 use crate::cache;
-use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership};
+use crate::cluster::{self, AttachError, Attached, ClusterFile, ClusterFileError, Membership};
 use crate::config::Config;
-use crate::data::{DataError, DataFolder, write_private};
+use crate::data::{DataError, DataFolder, Paths, write_private};
 use crate::database::{self, OpenError};
 use crate::handler::invite::{code_hash, new_code};
 use crate::key::{self, Identity, KeyError, Reloader};
@@ -88,16 +88,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let identity = Identity::load(&config.certificate, &paths, shared)?;
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
-    let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let store = measured(opened, &metrics, &config);
-    let (store, attached) = match &cluster {
-        None => (cache::of_lone_node(store, &config.cache, &metrics), None),
-        Some(cluster) => {
-            let attached = cluster::attach(&config, cluster, store, &metrics).await?;
-            (attached.store.clone(), Some(attached))
-        }
-    };
-
+    let (store, attached) = open_store(&config, &paths, cluster.as_ref(), &metrics).await?;
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
     let desk = Desk {
@@ -110,10 +101,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
     let joined = match attached.as_ref().zip(cluster.as_ref()) {
-        Some((attached, cluster)) => {
-            let address = reach.address.clone();
-            Some(attached.join(&config, cluster, address).await?)
-        }
+        Some((attached, cluster)) => Some(attached.join(&config, cluster, &reach.address).await?),
         None => None,
     };
     let tls = match &cluster {
@@ -143,11 +131,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(admin::serve(socket, Arc::new(desk), until(stopped.clone())));
     if let Some(listener) = http {
-        let operator = Operator {
-            metrics: metrics.clone(),
-            health: node.core().clone(),
-            token: config.http.metrics_token.clone(),
-        };
+        let operator = operator(&node, &config);
         tasks.spawn(http::serve(listener, operator, until(stopped.clone())));
     }
     if let Some(reloader) = identity.reloader(metrics) {
@@ -235,9 +219,30 @@ impl Server {
     }
 }
 
-fn measured(opened: Box<dyn Store>, metrics: &Arc<Metrics>, config: &Config) -> Arc<dyn Store> {
+/// The database, measured, behind its cache; in a cluster with what this node shares with the others.
+async fn open_store(
+    config: &Config,
+    paths: &Paths,
+    cluster: Option<&ClusterFile>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<dyn Store>, Option<Attached>), StartError> {
+    let opened = database::open(config, paths, cluster).await?;
     let slow_ms = config.database.slow_ms;
-    Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms))
+    let store = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
+    let Some(cluster) = cluster else {
+        return Ok((cache::of_lone_node(store, &config.cache, metrics), None));
+    };
+    let attached = cluster::attach(config, cluster, store, metrics).await?;
+    Ok((attached.store.clone(), Some(attached)))
+}
+
+/// What the operator's HTTP answers from.
+fn operator(node: &Node, config: &Config) -> Operator {
+    Operator {
+        metrics: node.core().metrics.clone(),
+        health: node.core().clone(),
+        token: config.http.metrics_token.clone(),
+    }
 }
 
 /// Ends when the server stops.

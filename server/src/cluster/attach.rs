@@ -107,11 +107,11 @@ impl Attached {
         &self,
         config: &Config,
         cluster: &ClusterFile,
-        address: ServerAddress,
+        address: &ServerAddress,
     ) -> Result<Joined, AttachError> {
         let settings = membership::Settings {
             number: self.number,
-            address,
+            address: address.clone(),
             capacity: config.link.max,
             epoch: self.store.epoch(),
             channels: self.channels,

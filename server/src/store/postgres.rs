@@ -6,6 +6,7 @@ mod append;
 mod changes;
 mod erase;
 mod error;
+mod examine;
 mod failure;
 mod invites;
 mod keys;
@@ -39,6 +40,7 @@ use sqlx::PgPool;
 
 pub use super::ReplicaReads;
 pub use super::shared::clock::Clock;
+pub use examine::{PostgresExamined, examine};
 pub(super) use open::{bring_forward, steps};
 pub use settings::PostgresSettings;
 pub(super) use target::{Occupied, Target};
