@@ -55,6 +55,12 @@ pub struct Progress {
     pub linked: bool,
     /// How often a link was made.
     pub links: u64,
+    /// The address of the node at the other end, as it names itself; that of the last one without a
+    /// link.
+    pub node: String,
+    /// How often a link was lost before there was another, or a dial failed, and the newest reason.
+    pub errors: u64,
+    pub error: String,
     /// Messages and changes that the server has not answered for good.
     pub unsent: usize,
     /// Everything known to exist is held, older pages included.

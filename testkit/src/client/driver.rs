@@ -131,8 +131,12 @@ impl Driver {
         match event {
             SupervisorEvent::Connected(new) => self.connected(*new),
             SupervisorEvent::Link(event) => self.arrived(event),
-            SupervisorEvent::Lost(_) => self.lost(),
+            SupervisorEvent::Lost(reason) => {
+                self.state.erred(format!("the link was lost: {reason}"));
+                self.lost();
+            }
             SupervisorEvent::Failed(error) => {
+                self.state.erred(format!("a dial failed: {error}"));
                 if !error.is_transient() {
                     self.state.record(Event::Note {
                         text: format!("a dial failed: {error}"),
@@ -152,6 +156,8 @@ impl Driver {
         } = new;
         self.link = Some(link);
         self.state.links += 1;
+        let here = welcome.nodes.into_iter().next();
+        self.state.node = here.map(|node| node.address).unwrap_or_default();
         let epoch = welcome.epoch.0;
         self.state.record(Event::Connected { epoch });
         if epoch != self.state.epoch {
@@ -418,6 +424,9 @@ impl Driver {
         let progress = Progress {
             linked: self.link.is_some(),
             links: self.state.links,
+            node: self.state.node.clone(),
+            errors: self.state.errors,
+            error: self.state.error.clone(),
             unsent: self.state.outbox.len(),
             current,
             rooms: opened.map(|(room, held)| (*room, held.applied)).collect(),
