@@ -17,7 +17,7 @@ mod state;
 use parlor_client_core::net::Dial;
 use parlor_protocol::hello::Token;
 use parlor_protocol::{RoomId, UserId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::checker::{History, View};
@@ -86,6 +86,8 @@ enum Command {
     Mark {
         room: RoomId,
     },
+    /// Answered once all before it shows in the progress.
+    Reach(oneshot::Sender<()>),
     /// Ends at once, without a word to the server.
     Crash,
 }
@@ -137,6 +139,14 @@ impl RecordedClient {
     /// Marks everything held of the room as read.
     pub async fn mark(&self, room: RoomId) {
         self.give(Command::Mark { room }).await;
+    }
+
+    /// Waits until what it was told before shows in its progress.
+    pub async fn reached(&self) {
+        let (answer, reached) = oneshot::channel();
+        self.give(Command::Reach(answer)).await;
+        // Fails only after a panic of the task, which `crash` tells.
+        let _ = reached.await;
     }
 
     pub fn progress(&self) -> watch::Receiver<Progress> {

@@ -186,6 +186,13 @@ impl Crowd {
         clients.map(RecordedClient::progress).collect()
     }
 
+    /// Waits until the progress of all shows what they were told.
+    pub(super) async fn reached(&self) {
+        for client in self.clients.iter().flatten() {
+            client.reached().await;
+        }
+    }
+
     /// How often each client has made a link so far.
     pub(super) fn links(&self) -> Vec<u64> {
         let clients = self.progress().into_iter();
@@ -208,6 +215,7 @@ impl Crowd {
 
     /// Lets it come to rest, and ends every client; `dial` says where the fresh ones go, by number.
     pub(super) async fn close(mut self, patience: Duration, dial: impl Fn(usize) -> Dial) -> Rest {
+        self.reached().await;
         let drained = self.all(|it| it.unsent == 0, patience).await;
         let fresh = self.fresh(dial);
         let converged = self.converge(&fresh, patience).await;

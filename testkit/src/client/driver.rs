@@ -12,7 +12,7 @@ use parlor_protocol::hello::{Enter, Token};
 use parlor_protocol::session::Entry as EntryWay;
 use parlor_protocol::sync::{Entry, UserEntry};
 use parlor_protocol::{Body, Extensions, RoomId, SendKey, UserId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::held::Room;
@@ -62,6 +62,8 @@ pub(super) struct Driver {
     /// The list of rooms is whole on this link: rooms may be opened.
     listed: bool,
     shown: watch::Sender<Progress>,
+    /// Who waits for what they said to be shown.
+    awaited: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -89,6 +91,7 @@ impl Driver {
             asked: HashMap::new(),
             listed: false,
             shown,
+            awaited: Vec::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Driver {
                     self.ask(&ask::mark(room, head), Asked::Mark(room, head));
                 }
             }
+            Command::Reach(answer) => self.awaited.push(answer),
             Command::Crash => {}
         }
     }
@@ -438,6 +442,10 @@ impl Driver {
             *shown = progress;
             changed
         });
+        for awaited in self.awaited.drain(..) {
+            // Whoever does not wait any more does not mind.
+            let _ = awaited.send(());
+        }
     }
 }
 

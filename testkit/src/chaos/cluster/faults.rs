@@ -6,7 +6,7 @@ use rand::Rng;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::scene::Scene;
+use super::scene::{RELAYED, Scene};
 use super::{ClusterFault, Recovery};
 use crate::chaos::ChaosError;
 use crate::chaos::run::{BACK_WITHIN, late};
@@ -39,12 +39,21 @@ impl Scene {
             }
             ClusterFault::KillNode => Some(self.kill_a_node().await?),
             ClusterFault::FreezeNode => Some(self.freeze_a_node().await?),
+            ClusterFault::CutUdp => Some(self.cut_udp().await?),
+            ClusterFault::KillNodeAndRedis => {
+                self.kill_redis().await?;
+                let back = self.kill_a_node().await?;
+                self.start_redis().await?;
+                Some(back)
+            }
             ClusterFault::Rolling => {
                 self.restart_all().await?;
                 None
             }
             ClusterFault::KillRedis => {
-                self.shared(kill_redis).await?;
+                self.kill_redis().await?;
+                self.crowd.talk_during(sleep(WITHOUT_REDIS)).await;
+                self.start_redis().await?;
                 None
             }
             ClusterFault::FlushRedis => {
@@ -108,6 +117,14 @@ impl Scene {
         let back = back.map_err(late("links after a node was frozen"))?;
         self.crowd.talk_during(sleep(BREATH)).await;
         Ok(back)
+    }
+
+    async fn cut_udp(&mut self) -> Result<Duration, ChaosError> {
+        let links = self.next_links(RELAYED);
+        self.relay.cut();
+        let back = self.crowd.talk_during(last(links, Instant::now())).await;
+        self.relay.heal();
+        back.map_err(late("links after UDP was cut"))
     }
 
     async fn restart_all(&mut self) -> Result<(), ChaosError> {
@@ -176,6 +193,14 @@ impl Scene {
         Ok(())
     }
 
+    async fn kill_redis(&mut self) -> Result<(), ChaosError> {
+        self.shared(kill_redis).await
+    }
+
+    async fn start_redis(&mut self) -> Result<(), ChaosError> {
+        self.shared(start_redis).await
+    }
+
     async fn shared(
         &mut self,
         blow: impl AsyncFnOnce(&mut Cluster) -> Result<(), ClusterError>,
@@ -186,10 +211,11 @@ impl Scene {
 }
 
 async fn kill_redis(cluster: &mut Cluster) -> Result<(), ClusterError> {
-    let redis = &mut cluster.shared.redis;
-    redis.kill().await.map_err(shared)?;
-    sleep(WITHOUT_REDIS).await;
-    redis.start().await.map_err(shared)
+    cluster.shared.redis.kill().await.map_err(shared)
+}
+
+async fn start_redis(cluster: &mut Cluster) -> Result<(), ClusterError> {
+    cluster.shared.redis.start().await.map_err(shared)
 }
 
 async fn restart_postgres(cluster: &mut Cluster) -> Result<(), ClusterError> {

@@ -33,6 +33,10 @@ pub enum ClusterFault {
     Crash,
     /// The clients of the node behind the relay get new addresses.
     Move,
+    /// No packet passes the relay until its clients are elsewhere.
+    CutUdp,
+    /// kill -9 of a node while Redis is away; both come back.
+    KillNodeAndRedis,
 }
 
 /// How much, how long, how bad.
@@ -61,12 +65,12 @@ impl ClusterPlan {
     /// Everything once or more, in an order drawn from the seed.
     pub fn whole(rng: &mut ChaCha8Rng) -> Self {
         use ClusterFault::{
-            Crash, CutPostgres, CutSubscribers, FlushRedis, FreezeNode, KillNode, KillRedis, Move,
-            Remove, RestartPostgres, Rolling,
+            Crash, CutPostgres, CutSubscribers, CutUdp, FlushRedis, FreezeNode, KillNode,
+            KillNodeAndRedis, KillRedis, Move, Remove, RestartPostgres, Rolling,
         };
         let faults = [
             KillNode,
-            KillNode,
+            KillNodeAndRedis,
             FreezeNode,
             Rolling,
             KillRedis,
@@ -78,6 +82,7 @@ impl ClusterPlan {
             Crash,
             Crash,
             Move,
+            CutUdp,
         ];
         Self::shuffled(faults.to_vec(), rng)
     }

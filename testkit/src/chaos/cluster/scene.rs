@@ -21,7 +21,7 @@ pub(super) const RELAYED: usize = 0;
 /// Messages for one into the public room, in each private one of the writer.
 const PRIVATE_SHARE: usize = 2;
 /// Messages after which somebody is removed or brought back.
-const CHANGE_EVERY: u64 = 60;
+const CHANGE_EVERY: u64 = 25;
 
 pub(super) struct Scene {
     // First, so that clients end before what they lean on.
@@ -72,6 +72,7 @@ impl Scene {
     pub(super) async fn settle(&self) -> Option<Duration> {
         let clients = self.crowd.progress();
         let began = Instant::now();
+        self.crowd.reached().await;
         let settled = eventually(self.patience, || {
             let now: Vec<Progress> = clients.iter().map(|it| it.borrow().clone()).collect();
             std::future::ready(at_rest(&now))
