@@ -2,6 +2,8 @@
 //! restored from a backup; clients crash; the network loses, reorders and doubles; people are
 //! removed and come back. Everything that is chosen is drawn from one seed.
 
+mod cluster;
+mod crowd;
 mod people;
 mod plan;
 mod run;
@@ -9,10 +11,12 @@ mod run;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use cluster::{ClusterChaos, ClusterFault, ClusterOutcome, ClusterPlan, Recovery, run_cluster};
 pub use plan::{Fault, Plan};
 pub use run::run;
 
 use crate::checker::Verdict;
+use crate::cluster::ClusterError;
 use crate::dump::DumpError;
 use crate::process::ProcessError;
 use crate::wait::NotInTime;
@@ -46,6 +50,8 @@ pub struct Outcome {
 pub enum ChaosError {
     #[error(transparent)]
     Process(#[from] ProcessError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     #[error(transparent)]
     Dump(#[from] DumpError),
     #[error("{what}: {error}")]

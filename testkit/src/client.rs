@@ -17,7 +17,7 @@ mod state;
 use parlor_client_core::net::Dial;
 use parlor_protocol::hello::Token;
 use parlor_protocol::{RoomId, UserId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::checker::{History, View};
@@ -55,6 +55,12 @@ pub struct Progress {
     pub linked: bool,
     /// How often a link was made.
     pub links: u64,
+    /// The address of the node at the other end, as it names itself; that of the last one without a
+    /// link.
+    pub node: String,
+    /// How often a link was lost before there was another, or a dial failed, and the newest reason.
+    pub errors: u64,
+    pub error: String,
     /// Messages and changes that the server has not answered for good.
     pub unsent: usize,
     /// Everything known to exist is held, older pages included.
@@ -80,6 +86,8 @@ enum Command {
     Mark {
         room: RoomId,
     },
+    /// Answered once all before it shows in the progress.
+    Reach(oneshot::Sender<()>),
     /// Ends at once, without a word to the server.
     Crash,
 }
@@ -131,6 +139,14 @@ impl RecordedClient {
     /// Marks everything held of the room as read.
     pub async fn mark(&self, room: RoomId) {
         self.give(Command::Mark { room }).await;
+    }
+
+    /// Waits until what it was told before shows in its progress.
+    pub async fn reached(&self) {
+        let (answer, reached) = oneshot::channel();
+        self.give(Command::Reach(answer)).await;
+        // Fails only after a panic of the task, which `crash` tells.
+        let _ = reached.await;
     }
 
     pub fn progress(&self) -> watch::Receiver<Progress> {

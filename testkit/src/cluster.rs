@@ -98,6 +98,33 @@ impl Cluster {
         self
     }
 
+    /// With a setting of one node. Counts from its next start.
+    ///
+    /// # Panics
+    /// Where there is no such node.
+    #[must_use]
+    pub fn set_of(mut self, node: usize, key: &str, value: impl std::fmt::Display) -> Self {
+        let after = self.nodes.split_off(node + 1);
+        let Node { process, http } = self.nodes.pop().expect("a node of this number");
+        let process = process.set(key, value);
+        self.nodes.push(Node { process, http });
+        self.nodes.extend(after);
+        self
+    }
+
+    /// With a variable of the environment of every node that there is a place for.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        let nodes = std::mem::take(&mut self.nodes).into_iter();
+        self.nodes = nodes
+            .map(|node| Node {
+                process: node.process.variable(name, value),
+                ..node
+            })
+            .collect();
+        self
+    }
+
     /// One more place for a node, as when a machine joins; its number.
     ///
     /// # Errors

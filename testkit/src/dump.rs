@@ -1,4 +1,4 @@
-//! The database of a server that has stopped, in the checker's shape.
+//! The database of servers that have stopped, in the checker's shape.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -8,6 +8,7 @@ use parlor_protocol::room::RoomKind;
 use parlor_protocol::sync::{RoomEntry, UserEntry};
 use parlor_protocol::{RoomId, UserId};
 use parlor_server::data::Paths;
+use parlor_server::store::postgres::{PostgresSettings, PostgresStore};
 use parlor_server::store::sqlite::SqliteStore;
 use parlor_server::store::{Store, StoreError};
 
@@ -39,7 +40,18 @@ pub async fn dump(data: &Path) -> Result<Database, DumpError> {
     read
 }
 
-async fn read(store: &SqliteStore) -> Result<Database, DumpError> {
+/// The same of a cluster's database, at this URL.
+///
+/// # Errors
+/// [`DumpError`].
+pub async fn dump_postgres(url: &str) -> Result<Database, DumpError> {
+    let store = PostgresStore::open(&PostgresSettings::new(url)).await?;
+    let read = read(&store).await;
+    store.close().await;
+    read
+}
+
+async fn read(store: &dyn Store) -> Result<Database, DumpError> {
     let mut rooms = BTreeSet::new();
     let mut markers: HashMap<RoomId, Vec<MarkerRow>> = HashMap::new();
     for user in users(store).await? {
@@ -73,7 +85,7 @@ async fn read(store: &SqliteStore) -> Result<Database, DumpError> {
     Ok(database)
 }
 
-async fn users(store: &SqliteStore) -> Result<Vec<UserId>, StoreError> {
+async fn users(store: &dyn Store) -> Result<Vec<UserId>, StoreError> {
     let mut users: Vec<UserId> = Vec::new();
     loop {
         let page = store.users(users.last().copied(), PAGE.into()).await?;
@@ -85,7 +97,7 @@ async fn users(store: &SqliteStore) -> Result<Vec<UserId>, StoreError> {
 }
 
 async fn dump_room(
-    store: &SqliteStore,
+    store: &dyn Store,
     room: RoomId,
     markers: Vec<MarkerRow>,
 ) -> Result<RoomDump, DumpError> {
@@ -122,7 +134,7 @@ async fn dump_room(
 }
 
 async fn members(
-    store: &SqliteStore,
+    store: &dyn Store,
     room: RoomId,
 ) -> Result<(Vec<MemberRow>, RoomKind), StoreError> {
     let (mut rows, mut kind, mut after) = (Vec::new(), RoomKind::PUBLIC, None);
@@ -146,7 +158,7 @@ async fn members(
 }
 
 /// The newest rev of every message, and the room's.
-async fn revs(store: &SqliteStore, room: RoomId) -> Result<(BTreeMap<u64, u64>, u64), DumpError> {
+async fn revs(store: &dyn Store, room: RoomId) -> Result<(BTreeMap<u64, u64>, u64), DumpError> {
     let (mut revs, mut since) = (BTreeMap::new(), 0);
     loop {
         let changes = store.changes(room, since, 1).await?;
@@ -168,10 +180,7 @@ async fn revs(store: &SqliteStore, room: RoomId) -> Result<(BTreeMap<u64, u64>, 
     }
 }
 
-async fn messages(
-    store: &SqliteStore,
-    room: RoomId,
-) -> Result<(Vec<Message>, u64, u64), StoreError> {
+async fn messages(store: &dyn Store, room: RoomId) -> Result<(Vec<Message>, u64, u64), StoreError> {
     let mut messages: Vec<Message> = Vec::new();
     loop {
         let from = messages.last().map_or(1, |last| last.seq + 1);

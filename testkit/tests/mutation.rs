@@ -2,7 +2,11 @@
 #![cfg(feature = "mutations")]
 #![allow(clippy::unwrap_used)]
 
-use parlor_testkit::chaos::{Chaos, Outcome, Plan, run};
+use std::time::Duration;
+
+use parlor_testkit::chaos::{
+    Chaos, ClusterChaos, ClusterFault, ClusterOutcome, ClusterPlan, Outcome, Plan, run, run_cluster,
+};
 
 /// Runs within which a fault must have shown itself.
 const RUNS: u64 = 3;
@@ -64,4 +68,39 @@ async fn mutation_no_send_keys_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mutation_skip_gap_fill_is_noticed() {
     is_noticed(None, true).await;
+}
+
+/// What Redis drops on its way down is nobody's last word that others saw.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mutation_no_sweep_is_noticed() {
+    for seed in 1..=RUNS {
+        let outcome = cluster(seed, Some("no_sweep")).await;
+        println!("no_sweep, seed {seed}: {}", outcome.verdict);
+        if !outcome.verdict.is_green() {
+            return;
+        }
+    }
+    panic!("it was not noticed in {RUNS} runs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mutation_free_runs_without_redis_are_green() {
+    let outcome = cluster(1, None).await;
+    assert!(outcome.verdict.is_green(), "{}", outcome.verdict);
+    outcome.converged.unwrap();
+}
+
+async fn cluster(seed: u64, mutation: Option<&'static str>) -> ClusterOutcome {
+    run_cluster(ClusterChaos {
+        program: env!("CARGO_BIN_EXE_parlor-test-server").into(),
+        seed,
+        plan: ClusterPlan {
+            // What a fault keeps from converging is not waited for at length.
+            patience: Duration::from_secs(10),
+            ..ClusterPlan::only(ClusterFault::KillRedis, 2)
+        },
+        mutation,
+    })
+    .await
+    .unwrap()
 }

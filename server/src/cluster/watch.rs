@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Peers;
 use super::hear::hear;
 use crate::bus::{Channel, Event, Events};
+use crate::mutation::{self, Mutation};
 use crate::shard::{Core, Here, ToShard};
 
 /// Rooms, people or sessions asked for at once.
@@ -26,6 +27,9 @@ const PEOPLE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Follows the other nodes until the bus ends.
 pub async fn watch(core: Arc<Core>, peers: Arc<Peers>, events: Events) {
+    if mutation::on(Mutation::NoSweep) {
+        return listen(&core, &peers, events).await;
+    }
     tokio::select! {
         () = listen(&core, &peers, events) => {}
         () = compare_rooms(&core, &peers) => {}

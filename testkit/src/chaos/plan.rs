@@ -122,7 +122,7 @@ impl Plan {
     }
 }
 
-fn shuffle(faults: &mut [Fault], rng: &mut ChaCha8Rng) {
+pub(super) fn shuffle<F>(faults: &mut [F], rng: &mut ChaCha8Rng) {
     for at in (1..faults.len()).rev() {
         faults.swap(at, rng.random_range(0..=at));
     }

@@ -12,7 +12,7 @@ use parlor_protocol::hello::{Enter, Token};
 use parlor_protocol::session::Entry as EntryWay;
 use parlor_protocol::sync::{Entry, UserEntry};
 use parlor_protocol::{Body, Extensions, RoomId, SendKey, UserId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::held::Room;
@@ -62,6 +62,8 @@ pub(super) struct Driver {
     /// The list of rooms is whole on this link: rooms may be opened.
     listed: bool,
     shown: watch::Sender<Progress>,
+    /// Who waits for what they said to be shown.
+    awaited: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -89,6 +91,7 @@ impl Driver {
             asked: HashMap::new(),
             listed: false,
             shown,
+            awaited: Vec::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Driver {
                     self.ask(&ask::mark(room, head), Asked::Mark(room, head));
                 }
             }
+            Command::Reach(answer) => self.awaited.push(answer),
             Command::Crash => {}
         }
     }
@@ -131,8 +135,12 @@ impl Driver {
         match event {
             SupervisorEvent::Connected(new) => self.connected(*new),
             SupervisorEvent::Link(event) => self.arrived(event),
-            SupervisorEvent::Lost(_) => self.lost(),
+            SupervisorEvent::Lost(reason) => {
+                self.state.erred(format!("the link was lost: {reason}"));
+                self.lost();
+            }
             SupervisorEvent::Failed(error) => {
+                self.state.erred(format!("a dial failed: {error}"));
                 if !error.is_transient() {
                     self.state.record(Event::Note {
                         text: format!("a dial failed: {error}"),
@@ -152,6 +160,8 @@ impl Driver {
         } = new;
         self.link = Some(link);
         self.state.links += 1;
+        let here = welcome.nodes.into_iter().next();
+        self.state.node = here.map(|node| node.address).unwrap_or_default();
         let epoch = welcome.epoch.0;
         self.state.record(Event::Connected { epoch });
         if epoch != self.state.epoch {
@@ -418,6 +428,9 @@ impl Driver {
         let progress = Progress {
             linked: self.link.is_some(),
             links: self.state.links,
+            node: self.state.node.clone(),
+            errors: self.state.errors,
+            error: self.state.error.clone(),
             unsent: self.state.outbox.len(),
             current,
             rooms: opened.map(|(room, held)| (*room, held.applied)).collect(),
@@ -429,6 +442,10 @@ impl Driver {
             *shown = progress;
             changed
         });
+        for awaited in self.awaited.drain(..) {
+            // Whoever does not wait any more does not mind.
+            let _ = awaited.send(());
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) struct State {
     pub(super) outbox: Outbox,
     pub(super) acknowledged: u64,
     pub(super) links: u64,
+    pub(super) node: String,
+    pub(super) errors: u64,
+    pub(super) error: String,
     events: Vec<Event>,
 }
 
@@ -46,6 +49,9 @@ impl State {
             outbox: Outbox::default(),
             acknowledged: 0,
             links: 0,
+            node: String::new(),
+            errors: 0,
+            error: String::new(),
             events: Vec::new(),
         }
     }
@@ -63,6 +69,12 @@ impl State {
 
     pub(super) fn record(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// A person would have been told that something is wrong.
+    pub(super) fn erred(&mut self, error: String) {
+        self.errors += 1;
+        self.error = error;
     }
 
     /// Another life of the data: what is held is void, what is unsent stays.

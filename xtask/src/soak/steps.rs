@@ -246,6 +246,12 @@ pub(super) fn steps() -> Vec<Step> {
             "nextest run --profile soak --release -p parlor-testkit chaos_in_the_middle",
         ),
         cargo(
+            "chaos-cluster",
+            "20 seeded runs of every fault of three nodes, Redis and PostgreSQL, judged by the history checker",
+            &[("PARLOR_CHAOS_RUNS", "20"), HOLD_TIMES],
+            "nextest run --profile soak --release -p parlor-testkit chaos_of_a_cluster",
+        ),
+        cargo(
             "mutations",
             "deliberate faults must turn the checker red",
             &[],
@@ -380,6 +386,7 @@ mod tests {
             "replay",
             "lossy",
             "chaos-many-rooms",
+            "chaos-cluster",
             "lossy-bench",
             "mix-read",
             "cluster-2",
