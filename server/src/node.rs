@@ -123,18 +123,7 @@ impl Node {
             })
         });
         if let Some(ends) = ends {
-            if let Some(membership) = &membership {
-                // Set once: a node joins once.
-                let _ = core.metrics.cluster.set(ClusterFigures {
-                    bus: ends.peers.bus().clone(),
-                    membership: membership.counters().clone(),
-                    nodes: membership.nodes(),
-                    rates: ends.rates.clone(),
-                    redis: ends.commands.up(),
-                });
-                tasks.spawn(share_rates(ends.rates, membership.nodes()));
-            }
-            tasks.spawn(cluster::watch(core.clone(), ends.peers, ends.events));
+            follow(&mut tasks, &core, ends, membership.as_ref());
         }
         Ok(Self {
             core,
@@ -179,6 +168,22 @@ pub fn settings(config: &Config, address: SocketAddr) -> net::Settings {
         heartbeat: Duration::from_secs(config.link.heartbeat_s.into()),
         idle: Duration::from_secs(config.link.idle_s.into()),
     }
+}
+
+/// Follows the other nodes: what they say, how many there are.
+fn follow(tasks: &mut JoinSet<()>, core: &Arc<Core>, ends: Ends, membership: Option<&Membership>) {
+    if let Some(membership) = membership {
+        // Set once: a node joins once.
+        let _ = core.metrics.cluster.set(ClusterFigures {
+            bus: ends.peers.bus().clone(),
+            membership: membership.counters().clone(),
+            nodes: membership.nodes(),
+            rates: ends.rates.clone(),
+            redis: ends.commands.up(),
+        });
+        tasks.spawn(share_rates(ends.rates, membership.nodes()));
+    }
+    tasks.spawn(cluster::watch(core.clone(), ends.peers, ends.events));
 }
 
 /// Tells the rates how many nodes share them, for the time when Redis is away.
