@@ -9,6 +9,7 @@
 //! is not costs a client one more dial.
 
 mod attach;
+mod census;
 pub mod file;
 mod hear;
 mod listed;
@@ -20,7 +21,8 @@ mod registry;
 mod share;
 mod watch;
 
-pub use attach::{AttachError, Attached, attach};
+pub use attach::{AttachError, Attached, Ends, attach};
+pub use census::living;
 pub use file::{ClusterFile, ClusterFileError};
 pub use listed::Listed;
 pub use membership::{JoinError, Joined, Membership, MembershipCounters, Settings, Taking, join};

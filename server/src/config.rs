@@ -81,6 +81,8 @@ section! {
         file: Option<PathBuf> = None;
         /// Parts that rooms and people are spread over on the bus; the same on all nodes.
         bus_channels: u32 = 64, "channels", 1..=1024;
+        /// Longest that a command, an upload or a log-in waits for Redis to count it over all nodes; past that the node counts it alone, at its share of the limit. Messages, pages, markers and signals wait for nobody: each node counts them alone, and a person has few links.
+        rates_within_ms: u32 = 20, "ms", 1..=5000;
     }
     with {}
 }

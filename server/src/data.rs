@@ -229,6 +229,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes a rename in the file's folder survive a power cut.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
+        // A bare name lies in the folder that this process works in.
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }

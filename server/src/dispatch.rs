@@ -35,6 +35,7 @@ struct Call {
     core: Arc<Core>,
     who: Who,
     to: ReplyAddress,
+    class: Class,
     zstd: bool,
     frame: Frame,
 }
@@ -57,6 +58,7 @@ pub(crate) fn request(shard: &Rc<Shard>, at: LinkRef, lane: Lane, frame: Frame) 
                 core: shard.core.clone(),
                 who,
                 to,
+                class,
                 zstd,
                 frame,
             },
@@ -159,6 +161,7 @@ where
         core,
         who,
         to,
+        class,
         zstd,
         frame,
     } = call;
@@ -169,13 +172,27 @@ where
     let began = Instant::now();
     runtime.spawn(async move {
         let answer = match open(&frame) {
-            Ok(request) => within(handler(core.clone(), who, request)).await,
+            Ok(request) => {
+                within(async {
+                    shared(&core, &who, class).await?;
+                    handler(core.clone(), who, request).await
+                })
+                .await
+            }
             Err(refusal) => Err(refusal),
         };
         answer_with(&core, to, zstd, answer).await;
         core.metrics.request_duration.observe(began.elapsed());
         drop(permit);
     });
+}
+
+/// Counts the request over all nodes, where that is done for its class.
+async fn shared(core: &Core, who: &Who, class: Class) -> Result<(), Refusal> {
+    match who.unlimited {
+        true => Ok(()),
+        false => core.take_shared(class, rate::Who::person(who.user)).await,
+    }
 }
 
 async fn within<R>(answer: impl Future<Output = Answered<R>>) -> Answered<R> {

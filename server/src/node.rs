@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use parlor_protocol::SessionId;
 use parlor_protocol::link::{Pin, ServerAddress};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::bus::Events;
-use crate::cluster::{Joined, Listed, Membership, Peers, Taking, watch};
+use crate::cluster::{self, Ends, Joined, Listed, Membership, Taking};
 use crate::config::Config;
+use crate::guard::cluster_rate::ClusterRates;
 use crate::guard::password::Gate;
 use crate::guard::rate::Rates;
 use crate::net::{self, Bound, EndpointError};
-use crate::ops::Metrics;
+use crate::ops::metrics::ClusterFigures;
+use crate::ops::{Metrics, delivery};
 use crate::room::Committer;
 use crate::shard::{self, Core, MAILBOX, REQUESTS_AT_ONCE, ShardHandle, ShardThread};
 use crate::store::Store;
@@ -34,8 +35,8 @@ const PRUNE_ROWS: u32 = 2_000;
 pub struct Parts {
     pub config: Arc<Config>,
     pub store: Arc<dyn Store>,
-    /// The other nodes, and what they say; `None`: a node alone.
-    pub peers: Option<(Arc<Peers>, Events)>,
+    /// What it shares with the other nodes; `None`: a node alone.
+    pub ends: Option<Ends>,
     /// Its place among them; `None`: a node alone.
     pub joined: Option<Joined>,
     pub metrics: Arc<Metrics>,
@@ -63,7 +64,7 @@ impl Node {
         let Parts {
             config,
             store,
-            peers,
+            ends,
             joined,
             metrics,
             bound,
@@ -75,7 +76,7 @@ impl Node {
         let (mailbox, inbox) = mpsc::channel(MAILBOX);
         let (seen, seen_inbox) = mpsc::channel(SEEN_WAITING);
         let shard = ShardHandle::new(mailbox);
-        let (peers, events) = peers.unzip();
+        let peers = ends.as_ref().map(|ends| ends.peers.clone());
         let core = Arc::new(Core {
             committer: Committer::start(
                 store.clone(),
@@ -90,7 +91,11 @@ impl Node {
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
             began: Instant::now(),
-            peers: peers.clone(),
+            redis: ends.as_ref().map(|ends| ends.commands.clone()),
+            #[cfg(test)]
+            flusher_stopped: Default::default(),
+            shared_rates: ends.as_ref().map(|ends| ends.rates.clone()),
+            peers,
             shard,
             store: store.clone(),
             metrics,
@@ -103,12 +108,12 @@ impl Node {
         let address = bound.address;
         let settings = settings(&core.config, address);
         let shard = shard::start(core.clone(), inbox, bound, tls, keys, settings).await?;
+        // Before anybody asks whether the node is ready.
+        delivery::look(&core).await;
         let mut tasks = JoinSet::new();
+        tasks.spawn(delivery::watch(core.clone()));
         tasks.spawn(note_seen(store.clone(), seen_inbox));
         tasks.spawn(prune(store));
-        if let Some((peers, events)) = peers.zip(events) {
-            tasks.spawn(watch(core.clone(), peers, events));
-        }
         // Once links are taken: the others send theirs from here on.
         let membership = joined.map(|joined| {
             joined.start(Taking {
@@ -117,6 +122,20 @@ impl Node {
                 metrics: core.metrics.clone(),
             })
         });
+        if let Some(ends) = ends {
+            if let Some(membership) = &membership {
+                // Set once: a node joins once.
+                let _ = core.metrics.cluster.set(ClusterFigures {
+                    bus: ends.peers.bus().clone(),
+                    membership: membership.counters().clone(),
+                    nodes: membership.nodes(),
+                    rates: ends.rates.clone(),
+                    redis: ends.commands.up(),
+                });
+                tasks.spawn(share_rates(ends.rates, membership.nodes()));
+            }
+            tasks.spawn(cluster::watch(core.clone(), ends.peers, ends.events));
+        }
         Ok(Self {
             core,
             shard,
@@ -159,6 +178,16 @@ pub fn settings(config: &Config, address: SocketAddr) -> net::Settings {
         socket_buffer_bytes: config.listen.socket_buffer_kib as usize * 1024,
         heartbeat: Duration::from_secs(config.link.heartbeat_s.into()),
         idle: Duration::from_secs(config.link.idle_s.into()),
+    }
+}
+
+/// Tells the rates how many nodes share them, for the time when Redis is away.
+async fn share_rates(rates: Arc<ClusterRates>, mut nodes: watch::Receiver<u32>) {
+    loop {
+        rates.set_nodes(*nodes.borrow_and_update());
+        if nodes.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the operator sees and does: log, metrics, health, the administrator's socket.
 
 pub mod admin;
+pub(crate) mod delivery;
+pub mod health;
 pub mod http;
 pub mod log;
 pub mod measured;

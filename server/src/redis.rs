@@ -6,6 +6,7 @@
 mod address;
 mod commands;
 mod dial;
+mod examine;
 mod resp;
 mod trust;
 
@@ -13,4 +14,5 @@ pub use address::{AddressError, RedisAddress};
 pub use commands::{CommandError, Commands};
 pub use dial::DialError;
 pub(crate) use dial::{Stream, dial, words};
+pub use examine::{OutputLimit, RedisExamined, examine};
 pub(crate) use resp::{Reply, RespReader};

@@ -6,23 +6,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use parlor_protocol::link::{JoinLink, Pin};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::address::{Reach, reach};
 use crate::cache;
-use crate::cluster::{self, AttachError, ClusterFile, ClusterFileError, Membership};
+use crate::cluster::{self, AttachError, Attached, ClusterFile, ClusterFileError, Membership};
 use crate::config::Config;
-use crate::data::{DataError, DataFolder, write_private};
+use crate::data::{DataError, DataFolder, Paths, write_private};
 use crate::database::{self, OpenError};
 use crate::handler::invite::{code_hash, new_code};
 use crate::key::{self, Identity, KeyError, Reloader};
 use crate::net::{self, EndpointError};
 use crate::node::{self, Node, Parts};
 use crate::ops::admin::{self, Desk, SocketError};
-use crate::ops::http::{self, HttpError, Operator, Probe};
+use crate::ops::http::{self, HttpError, Operator};
 use crate::ops::{MeasuredStore, Metrics};
 use crate::shard::Core;
 use crate::store::Store;
@@ -89,16 +88,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let identity = Identity::load(&config.certificate, &paths, shared)?;
     let keys = key::node_keys(&paths)?;
     let metrics = Arc::new(Metrics::default());
-    let opened = database::open(&config, &paths, cluster.as_ref()).await?;
-    let store = measured(opened, &metrics, &config);
-    let (store, attached) = match &cluster {
-        None => (cache::of_lone_node(store, &config.cache, &metrics), None),
-        Some(cluster) => {
-            let attached = cluster::attach(&config, cluster, store, &metrics).await?;
-            (attached.store.clone(), Some(attached))
-        }
-    };
-
+    let (store, attached) = open_store(&config, &paths, cluster.as_ref(), &metrics).await?;
     let reach = reach(&config, bound.address);
     let socket_buffer_bytes = [bound.receive_buffer_bytes, bound.send_buffer_bytes];
     let desk = Desk {
@@ -111,21 +101,17 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let owner_link = owner_link(&desk, &data, cluster.as_ref()).await?;
     let config = Arc::new(config);
     let joined = match attached.as_ref().zip(cluster.as_ref()) {
-        Some((attached, cluster)) => {
-            let address = reach.address.clone();
-            Some(attached.join(&config, cluster, address).await?)
-        }
+        Some((attached, cluster)) => Some(attached.join(&config, cluster, &reach.address).await?),
         None => None,
     };
     let tls = match &cluster {
         Some(cluster) => identity.cluster_config(key::tickets(cluster.secret.bytes()))?,
         None => identity.server_config()?,
     };
-    let peers = attached.map(|attached| (attached.peers, attached.events));
     let node = Node::start(Parts {
         config: config.clone(),
         store,
-        peers,
+        ends: attached.map(|attached| attached.ends),
         joined,
         metrics: metrics.clone(),
         bound,
@@ -145,11 +131,7 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(admin::serve(socket, Arc::new(desk), until(stopped.clone())));
     if let Some(listener) = http {
-        let operator = Operator {
-            metrics: metrics.clone(),
-            probe: Arc::new(Ready(node.core().clone())),
-            token: config.http.metrics_token.clone(),
-        };
+        let operator = operator(&node, &config);
         tasks.spawn(http::serve(listener, operator, until(stopped.clone())));
     }
     if let Some(reloader) = identity.reloader(metrics) {
@@ -237,9 +219,30 @@ impl Server {
     }
 }
 
-fn measured(opened: Box<dyn Store>, metrics: &Arc<Metrics>, config: &Config) -> Arc<dyn Store> {
+/// The database, measured, behind its cache; in a cluster with what this node shares with the others.
+async fn open_store(
+    config: &Config,
+    paths: &Paths,
+    cluster: Option<&ClusterFile>,
+    metrics: &Arc<Metrics>,
+) -> Result<(Arc<dyn Store>, Option<Attached>), StartError> {
+    let opened = database::open(config, paths, cluster).await?;
     let slow_ms = config.database.slow_ms;
-    Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms))
+    let store = Arc::new(MeasuredStore::new(opened, metrics.clone(), slow_ms));
+    let Some(cluster) = cluster else {
+        return Ok((cache::of_lone_node(store, &config.cache, metrics), None));
+    };
+    let attached = cluster::attach(config, cluster, store, metrics).await?;
+    Ok((attached.store.clone(), Some(attached)))
+}
+
+/// What the operator's HTTP answers from.
+fn operator(node: &Node, config: &Config) -> Operator {
+    Operator {
+        metrics: node.core().metrics.clone(),
+        health: node.core().clone(),
+        token: config.http.metrics_token.clone(),
+    }
 }
 
 /// Ends when the server stops.
@@ -252,20 +255,6 @@ async fn watch_certificate(reloader: Reloader, stopped: impl Future<Output = ()>
     tokio::select! {
         () = reloader.run() => {}
         () = stopped => {}
-    }
-}
-
-/// Ready is a node whose database takes reads and writes.
-struct Ready(Arc<Core>);
-
-#[async_trait]
-impl Probe for Ready {
-    async fn ready(&self) -> Result<(), String> {
-        self.0
-            .store
-            .check()
-            .await
-            .map_err(|error| error.to_string())
     }
 }
 

@@ -7,6 +7,9 @@ mod program;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use parlor_server::cluster::ClusterFile;
+use parlor_server::cluster::file::Places;
+use parlor_server::config::Secret;
 use program::{Machine, Outcome};
 
 #[test]
@@ -464,4 +467,26 @@ fn a_missing_or_mismatched_certificate_is_a_clear_error() {
     machine
         .run(&[&flags[..], &["--set", &key]].concat())
         .failed("absent.pem");
+}
+
+#[test]
+fn a_clusters_keys_rotate_in_its_file_wherever_the_command_is_run() {
+    let machine = Machine::new();
+    let places = Places {
+        database: Secret::new("postgres://db.example/parlor"),
+        redis: Secret::new("redis://cache.example"),
+        redis_authority: None,
+        prefix: "parlor".to_owned(),
+    };
+    let path = machine.folder().join("cluster.toml");
+    let made = ClusterFile::make(places).unwrap();
+    made.write(&path, true).unwrap();
+    // A bare name: the file lies where the operator stands.
+    let told = machine
+        .run(&["--cluster", "cluster.toml", "key", "rotate"])
+        .done();
+    let next = made.keys.pins()[1].to_string();
+    assert!(told.contains(&format!("in force  {next}")), "{told}");
+    let rotated = ClusterFile::read(&path).unwrap();
+    assert_eq!(rotated.keys.pins()[0], made.keys.pins()[1]);
 }

@@ -1,6 +1,7 @@
-//! `doctor`: checks this machine and the data folder before people rely on them.
+//! `doctor`: checks this machine, the data folder and what a cluster shares before people rely on them.
 
 mod certificate;
+mod cluster;
 mod machine;
 mod place;
 
@@ -98,6 +99,7 @@ async fn examine(loaded: &Loaded) -> Vec<Finding> {
     findings.extend(place::examine(config, server.as_ref()));
     findings.extend(machine::examine(config, server.as_ref()).await);
     findings.extend(certificate::examine(config));
+    findings.extend(cluster::examine_all(config, server.as_ref()).await);
     findings
 }
 

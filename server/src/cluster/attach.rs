@@ -1,6 +1,7 @@
 //! A node's ends of what it shares with the others: connections to Redis, the bus, the cache.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlor_protocol::link::ServerAddress;
 
@@ -9,6 +10,7 @@ use super::{ClusterFile, Peers, RecordKey, RedisRoll};
 use crate::bus::{self, BusKey, Channels, Events, NodeNumber, RedisBus};
 use crate::cache;
 use crate::config::Config;
+use crate::guard::cluster_rate::ClusterRates;
 use crate::ops::Metrics;
 use crate::redis::{Commands, DialError};
 use crate::store::Store;
@@ -24,11 +26,17 @@ pub enum AttachError {
     Random(getrandom::Error),
 }
 
-/// A node that reaches what it shares with the others.
-pub struct Attached {
+/// What a node does with the others.
+pub struct Ends {
     pub commands: Arc<Commands>,
     pub peers: Arc<Peers>,
     pub events: Events,
+    pub rates: Arc<ClusterRates>,
+}
+
+/// A node that reaches what it shares with the others.
+pub struct Attached {
+    pub ends: Ends,
     /// The database behind the cache that all nodes share.
     pub store: Arc<dyn Store>,
     number: NodeNumber,
@@ -73,10 +81,20 @@ pub async fn attach(
         }
         false => (store, None),
     };
-    Ok(Attached {
+    let rates = ClusterRates::new(
+        commands.clone(),
+        cluster.prefix.clone(),
+        config.limits.clone(),
+    )
+    .answer_within(Duration::from_millis(config.cluster.rates_within_ms.into()));
+    let ends = Ends {
         commands,
         peers: Arc::new(Peers::new(Arc::new(bus), cached)),
         events,
+        rates: Arc::new(rates),
+    };
+    Ok(Attached {
+        ends,
         store,
         number,
         channels,
@@ -89,17 +107,17 @@ impl Attached {
         &self,
         config: &Config,
         cluster: &ClusterFile,
-        address: ServerAddress,
+        address: &ServerAddress,
     ) -> Result<Joined, AttachError> {
         let settings = membership::Settings {
             number: self.number,
-            address,
+            address: address.clone(),
             capacity: config.link.max,
             epoch: self.store.epoch(),
             channels: self.channels,
             key: RecordKey::derive(cluster.secret.bytes()),
         };
-        let roll = RedisRoll::new(self.commands.clone(), &cluster.prefix);
+        let roll = RedisRoll::new(self.ends.commands.clone(), &cluster.prefix);
         Ok(membership::join(settings, roll, self.store.clone()).await?)
     }
 }

@@ -1,5 +1,7 @@
 //! What other nodes say, handed to the shard.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use parlor_protocol::bus::{NodeBatch, NodePresence, NodeUserBatch, SessionsEnded};
 use parlor_protocol::frame::{Frame, FrameError, FrameReader};
@@ -114,6 +116,7 @@ fn room(batch: NodeBatch) -> RoomCommitted {
             None if joined.is_empty() => ReaderChange::None,
             None => ReaderChange::Joined(joined),
         },
+        at: Instant::now(),
     }
 }
 

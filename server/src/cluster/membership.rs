@@ -288,7 +288,7 @@ impl Membership {
         self.nodes.clone()
     }
 
-    pub fn counters(&self) -> &MembershipCounters {
+    pub fn counters(&self) -> &Arc<MembershipCounters> {
         &self.counters
     }
 

@@ -113,6 +113,21 @@ impl Roll for RedisRoll {
     }
 }
 
+/// The records that nodes have left in Redis, for who is none of them.
+pub(super) async fn kept(commands: &Commands, prefix: &str) -> Result<Kept, RollError> {
+    let mut command = redis::cmd("HGETALL");
+    command.arg(format!("{prefix}:nodes"));
+    let asked = commands.run(REDIS_WITHIN, |mut connection| async move {
+        command
+            .query_async::<HashMap<String, Vec<u8>>>(&mut connection)
+            .await
+    });
+    let kept = asked.await?.into_iter().take(NODES_KNOWN);
+    Ok(kept
+        .filter_map(|(number, sealed)| Some((number.parse().ok()?, sealed)))
+        .collect())
+}
+
 /// The records in the database, for the time when Redis is away.
 pub(super) struct DatabaseRoll(pub(super) Arc<dyn Store>);
 

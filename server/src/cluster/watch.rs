@@ -102,6 +102,7 @@ async fn compare_rooms(core: &Core, peers: &Peers) {
         }
         let rooms = peers.sweep().next(peers.now_ms(), AT_ONCE);
         if !rooms.is_empty() {
+            core.metrics.heads_compared.add(rooms.len() as u64);
             match core.store.rooms_reached(&rooms).await {
                 Ok(heads) => core.shard.send(ToShard::Reached(heads)).await,
                 Err(error) => {

@@ -94,7 +94,7 @@ async fn transfer(
 ) -> Option<()> {
     let frame = inbound.frame(BODY_UNENTERED_BYTES).await.ok()??;
     let (kind, request) = (frame.header.kind, frame.header.request);
-    let done = match admit(shard, &who, kind) {
+    let done = match admit(shard, &who, kind).await {
         Err(refusal) => Err(refusal),
         Ok(()) => match kind {
             Kind::PUT_TEXT => put_text(shard, &who, &frame, inbound).await,
@@ -119,8 +119,8 @@ async fn transfer(
     }
 }
 
-/// Counts the transfer against the person's rate.
-fn admit(shard: &Shard, who: &Who, kind: Kind) -> Result<(), Refusal> {
+/// Counts the transfer against the person's rate, here and over all nodes.
+async fn admit(shard: &Shard, who: &Who, kind: Kind) -> Result<(), Refusal> {
     if who.unlimited {
         return Ok(());
     }
@@ -130,7 +130,11 @@ fn admit(shard: &Shard, who: &Who, kind: Kind) -> Result<(), Refusal> {
     };
     let (person, now_ms) = (rate::Who::person(who.user), shard.core.steady_ms());
     let taken = shard.step(|state| state.rates.take(class, person, 1, now_ms));
-    taken.map_err(Refusal::from)
+    taken.map_err(Refusal::from)?;
+    let core = shard.core.clone();
+    let shared = async move { core.take_shared(class, person).await };
+    let counted = shard.core.runtime.spawn(shared).await;
+    counted.unwrap_or_else(|_| Err(Refusal::new(Code::INTERNAL)))
 }
 
 fn reply<B: Body>(request: u32, body: &B) -> Reply {

@@ -44,9 +44,9 @@ pub fn token_hash(token: &Token) -> TokenHash {
 
 /// Enters by name and password. Unknown names take as long as known ones.
 pub async fn log_in(core: &Core, address: SocketAddr, log_in: LogIn) -> Result<Granted, Refusal> {
-    core.log_ins(rate::Who::address(address.ip()))?;
+    core.log_ins(rate::Who::address(address.ip())).await?;
     let folded = name::fold(&log_in.name);
-    core.log_ins(rate::Who::account(&folded))?;
+    core.log_ins(rate::Who::account(&folded)).await?;
     let user = core.store.user_by_name(&folded).await.map_err(failed)?;
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let fits = core.gate.verify(log_in.password, stored).await?;
@@ -61,22 +61,20 @@ pub async fn log_in(core: &Core, address: SocketAddr, log_in: LogIn) -> Result<G
 
 /// Enters by a session's token, which is replaced when it has grown old.
 pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Granted, Refusal> {
-    // Who guesses is slowed down, who has a session is not: only what is refused counts.
-    let ended = || match core.log_ins(rate::Who::tokens_from(address.ip())) {
-        Ok(()) => Refusal::new(Code::SESSION_ENDED),
-        Err(limited) => limited,
-    };
     let hash = token_hash(token);
     let found = core.store.session_by_token(&hash).await.map_err(failed)?;
+    let Some(found) = found else {
+        return Err(ended(core, address).await);
+    };
     let SessionFound {
         session,
         user,
         by_next,
-    } = found.ok_or_else(ended)?;
+    } = found;
     let now = core.now_ms();
     let idle_ms = u64::from(core.config.session.idle_days) * DAY_MS;
     if user.disabled || session.expires_at_ms <= now || session.seen_at_ms + idle_ms <= now {
-        return Err(ended());
+        return Err(ended(core, address).await);
     }
     if by_next {
         core.store
@@ -115,13 +113,22 @@ pub async fn enter(core: &Core, address: SocketAddr, token: &Token) -> Result<Gr
     })
 }
 
+/// What a token that is over is told. Who guesses is slowed down, who has a session is not: only
+/// what is refused counts.
+async fn ended(core: &Core, address: SocketAddr) -> Refusal {
+    match core.log_ins(rate::Who::tokens_from(address.ip())).await {
+        Ok(()) => Refusal::new(Code::SESSION_ENDED),
+        Err(limited) => limited,
+    }
+}
+
 /// Makes an account and enters.
 pub async fn register(
     core: &Core,
     address: SocketAddr,
     register: Register,
 ) -> Result<Granted, Refusal> {
-    core.log_ins(rate::Who::address(address.ip()))?;
+    core.log_ins(rate::Who::address(address.ip())).await?;
     let now = core.now_ms();
     let code = invite::code_hash(&register.code);
     let invite = may_register(core, &register, &code, now).await?;
@@ -410,7 +417,8 @@ pub async fn change_password(core: &Core, who: &Who, request: ChangePassword) ->
         .await
         .map_err(failed)?
         .ok_or_else(|| Refusal::new(Code::INTERNAL))?;
-    core.log_ins(rate::Who::account(&name::fold(&user.name)))?;
+    core.log_ins(rate::Who::account(&name::fold(&user.name)))
+        .await?;
     if !core
         .gate
         .verify(request.old, Some(user.password_hash))

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -23,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Metrics;
+use super::health::{self, Health, Readiness, Redis};
 use crate::config::Secret;
 
 /// Connections at one time; a monitor has one or two. More wait to be accepted.
@@ -31,23 +31,14 @@ const CONNECTIONS: usize = 32;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// Longest life of a connection.
 const CONNECTION_LIFE: Duration = Duration::from_secs(300);
-/// Time for the readiness probe to answer; a database slower than that is not ready.
-const PROBE_WITHIN: Duration = Duration::from_secs(2);
 /// Pause after a failed accept: it fails again at once while descriptors are short.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Whether the node can do its work now.
-#[async_trait]
-pub trait Probe: Send + Sync + 'static {
-    /// `Err`: why not, for people.
-    async fn ready(&self) -> Result<(), String>;
-}
 
 /// What the routes answer from.
 #[derive(Clone)]
 pub struct Operator {
     pub metrics: Arc<Metrics>,
-    pub probe: Arc<dyn Probe>,
+    pub health: Arc<dyn Health>,
     /// Asked for by `/metrics` when there is one.
     pub token: Option<Secret>,
 }
@@ -126,6 +117,8 @@ async fn converse(stream: TcpStream, place: OwnedSemaphorePermit, router: Router
 fn router(operator: Operator) -> Router {
     Router::new()
         .route("/health", get(health))
+        .route("/health/db", get(database))
+        .route("/health/redis", get(redis))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .layer(from_fn(harden))
@@ -136,19 +129,42 @@ async fn health() -> Response {
     json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
 }
 
-async fn ready(State(operator): State<Operator>) -> Response {
-    let answer = timeout(PROBE_WITHIN, operator.probe.ready()).await;
-    let answer = answer.unwrap_or_else(|_| {
-        let ms = PROBE_WITHIN.as_millis();
-        Err(format!("the database did not answer within {ms} ms"))
-    });
-    match answer {
-        Ok(()) => json(StatusCode::OK, &serde_json::json!({ "status": "ready" })),
-        Err(reason) => {
-            let body = serde_json::json!({ "status": "not ready", "reason": reason });
-            json(StatusCode::SERVICE_UNAVAILABLE, &body)
-        }
+async fn database(State(operator): State<Operator>) -> Response {
+    match health::database(&*operator.health).await {
+        Ok(()) => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        Err(reason) => unavailable("away", &[reason]),
     }
+}
+
+async fn redis(State(operator): State<Operator>) -> Response {
+    match health::redis(&*operator.health).await {
+        Ok(Redis::Works) => json(StatusCode::OK, &serde_json::json!({ "status": "ok" })),
+        Ok(Redis::NotNeeded) => {
+            let detail = "a node alone needs no Redis";
+            let body = serde_json::json!({ "status": "not needed", "detail": detail });
+            json(StatusCode::OK, &body)
+        }
+        Err(reason) => unavailable("away", &[reason]),
+    }
+}
+
+async fn ready(State(operator): State<Operator>) -> Response {
+    let Readiness { reasons, degraded } = health::readiness(&*operator.health).await;
+    if !reasons.is_empty() {
+        return unavailable("not ready", &reasons);
+    }
+    let mut body = serde_json::json!({ "status": "ready" });
+    if !degraded.is_empty() {
+        body["degraded"] = degraded.into();
+    }
+    json(StatusCode::OK, &body)
+}
+
+/// All reasons as a list, and as one line for whoever shows only that.
+fn unavailable(status: &str, reasons: &[String]) -> Response {
+    let line = reasons.join("; ");
+    let body = serde_json::json!({ "status": status, "reason": line, "reasons": reasons });
+    json(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 async fn metrics(State(operator): State<Operator>, request: Request) -> Response {

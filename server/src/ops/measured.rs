@@ -15,7 +15,8 @@ use super::Metrics;
 use super::slow::Slow;
 use crate::store::{
     Access, Appended, CodeHash, Connections, InviteRow, NewInvite, NewSession, NewUser, NodeBeat,
-    Result, RoomCommand, SessionFound, SessionRow, Store, TokenHash, UserAppended, UserRow,
+    Result, RoomCommand, SessionFound, SessionRow, Store, StoreError, TokenHash, UserAppended,
+    UserRow,
 };
 
 /// Passes everything on to a store, and notes how long each query took under the query's name.
@@ -35,12 +36,23 @@ impl MeasuredStore {
         }
     }
 
+    fn failed(&self, error: &StoreError) {
+        match error {
+            StoreError::TimedOut(_) => self.metrics.queries_late.add(1),
+            _ => self.metrics.queries_failed.add(1),
+        }
+    }
+
     fn note(&self, name: &'static str, began: Instant) {
         let now = Instant::now();
         let took = now.saturating_duration_since(began);
         self.metrics.query_duration.observe(name, took);
         self.slow.note(name, took, now);
-        let Connections { open, busy } = self.inner.connections();
+        self.metrics
+            .replica_reads
+            .reached(self.inner.replica_reads());
+        let Connections { open, busy, most } = self.inner.connections();
+        self.metrics.pool_most.set(most.into());
         self.metrics.pool_open.set(open.into());
         self.metrics.pool_busy.set(busy.into());
     }
@@ -70,6 +82,9 @@ macro_rules! measured {
                 let began = Instant::now();
                 let result = self.inner.$name($($arg),*).await;
                 self.note(stringify!($name), began);
+                if let Err(error) = &result {
+                    self.failed(error);
+                }
                 result
             })*
         }

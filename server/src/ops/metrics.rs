@@ -3,19 +3,26 @@
 //! [`Metrics::render`] writes them in the Prometheus text format 0.0.4.
 
 mod cache;
+mod cluster;
 mod histogram;
 mod process;
+mod replicas;
 mod requests;
 mod text;
+mod transport;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use cache::ByCacheKind;
+pub use cluster::ClusterFigures;
 pub use histogram::{ByName, Histogram, Sizes};
 pub use process::Process;
+pub use replicas::ByReplicas;
 pub use requests::Requests;
 use text::Text;
+pub use transport::ByTransport;
 
 /// A count that only rises.
 #[derive(Debug, Default)]
@@ -24,6 +31,11 @@ pub struct Counter(AtomicU64);
 impl Counter {
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Something that counts elsewhere has come so far.
+    pub fn reached(&self, count: u64) {
+        self.0.fetch_max(count, Ordering::Relaxed);
     }
 
     pub fn get(&self) -> u64 {
@@ -55,6 +67,8 @@ macro_rules! metrics {
         #[derive(Debug, Default)]
         pub struct Metrics {
             $(#[doc = $doc] pub $field: $type,)*
+            /// What it counts towards other nodes, set once where there may be some.
+            pub cluster: OnceLock<ClusterFigures>,
         }
 
         impl Metrics {
@@ -62,6 +76,9 @@ macro_rules! metrics {
             pub fn render(&self) -> String {
                 let mut text = Text::default();
                 $(self.$field.render(&mut text, $name, str::trim_ascii($doc));)*
+                if let Some(cluster) = self.cluster.get() {
+                    cluster.render(&mut text);
+                }
                 Process::now().render(&mut text);
                 text.finish()
             }
@@ -91,6 +108,8 @@ impl Render for Gauge {
 metrics! {
     /// Links, entered or not.
     links: Gauge = "parlor_links";
+    /// Links by what carries them.
+    links_by_transport: ByTransport = "parlor_transport_links";
     /// Handshakes under way.
     half_open: Gauge = "parlor_links_half_open";
     /// Links whose session is entered.
@@ -111,6 +130,18 @@ metrics! {
     messages_sent: Counter = "parlor_messages_sent_total";
     /// Batches queued for links: one for each batch and reader.
     deliveries: Counter = "parlor_batch_deliveries_total";
+    /// Time from a batch's commit, or from hearing of it, until its readers' links were written.
+    delivery: Histogram = "parlor_delivery_seconds";
+    /// Time that the delivery's probes took, from the committer's queue to a slot of the flusher.
+    delivery_probe: Histogram = "parlor_delivery_probe_seconds";
+    /// 1 while the delivery's probes come through.
+    delivery_healthy: Gauge = "parlor_delivery_healthy";
+    /// Heads of rooms compared with the database, for what the bus lost.
+    heads_compared: Counter = "parlor_sweep_heads_compared_total";
+    /// Gaps in rooms that were read from the database.
+    gaps_read: Counter = "parlor_gaps_read_total";
+    /// Those of them that could not be read, and were again.
+    gaps_failed: Counter = "parlor_gaps_failed_total";
     /// Writes of the flusher to one link.
     flushes: Counter = "parlor_flushes_total";
     /// How late the flusher's ticks come.
@@ -127,6 +158,14 @@ metrics! {
     pool_open: Gauge = "parlor_database_connections";
     /// Database connections in use.
     pool_busy: Gauge = "parlor_database_connections_busy";
+    /// Database connections that there may be.
+    pool_most: Gauge = "parlor_database_connections_limit";
+    /// Calls of the database that were given up, no connection being free in time included.
+    queries_late: Counter = "parlor_database_timeouts_total";
+    /// Calls of the database that failed otherwise.
+    queries_failed: Counter = "parlor_database_errors_total";
+    /// Reads offered to replicas of the database, by how they answered.
+    replica_reads: ByReplicas = "parlor_replica_reads_total";
     /// Time that log-ins waited for their turn to hash.
     password_wait: Histogram = "parlor_password_wait_seconds";
     /// Log-ins refused because too many waited.

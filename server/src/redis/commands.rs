@@ -80,6 +80,14 @@ impl Commands {
         }
     }
 
+    /// Whether it answers.
+    pub async fn ping(&self, within: Duration) -> Result<(), CommandError> {
+        let ask = |mut connection| async move {
+            redis::cmd("PING").query_async::<()>(&mut connection).await
+        };
+        self.run(within, ask).await
+    }
+
     /// Tells that the connection seems dead: it is closed and made anew.
     pub fn suspect(&self) {
         // Reaches only the keeper of a connection that is open, never the next one.

@@ -54,7 +54,14 @@ pub struct Submission {
 /// Where commands are handed in.
 #[derive(Clone)]
 pub struct Committer {
-    queue: mpsc::Sender<Submission>,
+    queue: mpsc::Sender<Queued>,
+}
+
+/// What waits for the committer.
+enum Queued {
+    Command(Submission),
+    /// A probe of the delivery: committed with nothing, it goes on when the commands before it do.
+    Probe(oneshot::Sender<()>),
 }
 
 impl Committer {
@@ -82,13 +89,21 @@ impl Committer {
 
     /// Hands a command in without waiting. At the bound the submission comes back.
     pub fn submit(&self, submission: Submission) -> Result<(), Box<Submission>> {
-        self.queue
-            .try_send(submission)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(back) | mpsc::error::TrySendError::Closed(back) => {
-                    Box::new(back)
-                }
-            })
+        let permit = match self.queue.try_reserve() {
+            Ok(permit) => permit,
+            Err(_) => return Err(Box::new(submission)),
+        };
+        permit.send(Queued::Command(submission));
+        Ok(())
+    }
+
+    /// Sends a probe the way of a message. What comes back is told when it has left a link's queue,
+    /// and ends untold where that does not happen.
+    pub fn probe(&self) -> oneshot::Receiver<()> {
+        let (left, told) = oneshot::channel();
+        // A full queue drops it, which ends what comes back.
+        let _ = self.queue.try_send(Queued::Probe(left));
+        told
     }
 
     /// Hands a command in and waits for its commit.
@@ -121,16 +136,22 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
-        let mut waiting = Vec::new();
+    async fn run(mut self, mut submissions: mpsc::Receiver<Queued>) {
+        let mut waiting = Waiting::default();
         let mut next = Instant::now();
         while collect(&mut submissions, &mut waiting, next).await {
             next = Instant::now() + DISTANCE;
             let (commands, to): (Vec<_>, Vec<_>) = waiting
+                .commands
                 .drain(..)
                 .map(|submission| (submission.command, submission.to))
                 .unzip();
-            self.commit(commands, to).await;
+            if !commands.is_empty() {
+                self.commit(commands, to).await;
+            }
+            for left in waiting.probes.drain(..) {
+                self.shard.send(ToShard::Probe(left)).await;
+            }
         }
     }
 
@@ -179,7 +200,9 @@ impl Driver {
                 ReplyTo::Handler(sender) => handlers.push((sender, result)),
             }
         }
-        committed.rooms = appended.rooms.into_iter().map(encode).collect();
+        let at = Instant::now();
+        let rooms = appended.rooms.into_iter();
+        committed.rooms = rooms.map(|room| encode(room, at)).collect();
         if let Some(peers) = &self.peers {
             peers.committed(&committed.rooms, &committed.users);
         }
@@ -226,8 +249,8 @@ pub fn refusal(error: &StoreError) -> Refusal {
 /// Waits for the first command and for the moment of the next commit, then takes what has come
 /// meanwhile, within bounds.
 async fn collect(
-    submissions: &mut mpsc::Receiver<Submission>,
-    waiting: &mut Vec<Submission>,
+    submissions: &mut mpsc::Receiver<Queued>,
+    waiting: &mut Waiting,
     next: Instant,
 ) -> bool {
     let Some(first) = submissions.recv().await else {
@@ -237,16 +260,36 @@ async fn collect(
     if Instant::now() < next && submissions.len() < BATCH_COMMANDS {
         sleep_until(next.into()).await;
     }
-    let mut bytes = text_bytes(&first);
     waiting.push(first);
-    while waiting.len() < BATCH_COMMANDS && bytes < BATCH_TEXT_BYTES {
+    while waiting.commands.len() < BATCH_COMMANDS && waiting.bytes < BATCH_TEXT_BYTES {
         let Ok(next) = submissions.try_recv() else {
             break;
         };
-        bytes += text_bytes(&next);
         waiting.push(next);
     }
+    waiting.bytes = 0;
     true
+}
+
+/// What the next commit takes.
+#[derive(Default)]
+struct Waiting {
+    commands: Vec<Submission>,
+    probes: Vec<oneshot::Sender<()>>,
+    /// Of the texts collected.
+    bytes: usize,
+}
+
+impl Waiting {
+    fn push(&mut self, queued: Queued) {
+        match queued {
+            Queued::Command(submission) => {
+                self.bytes += text_bytes(&submission);
+                self.commands.push(submission);
+            }
+            Queued::Probe(left) => self.probes.push(left),
+        }
+    }
 }
 
 /// What a command's entries take at most beside a few words.
@@ -291,7 +334,7 @@ fn acknowledgement(request: u32, result: Result<Committed, Refusal>) -> Bytes {
     }
 }
 
-fn encode(room: RoomAppended) -> RoomCommitted {
+fn encode(room: RoomAppended, at: Instant) -> RoomCommitted {
     let RoomAppended {
         room,
         before,
@@ -314,5 +357,6 @@ fn encode(room: RoomAppended) -> RoomCommitted {
         direct,
         frames: BatchFrames::new(&batch),
         readers,
+        at,
     }
 }

@@ -12,9 +12,11 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{ShardHandle, ToShard};
 use crate::cluster::{Listed, Peers};
 use crate::config::Config;
+use crate::guard::cluster_rate::ClusterRates;
 use crate::guard::password::Gate;
 use crate::guard::rate::{Class, Rates, Who};
 use crate::ops::Metrics;
+use crate::redis::Commands;
 use crate::room::Committer;
 use crate::store::Store;
 
@@ -41,6 +43,10 @@ pub struct Core {
     pub pins: Vec<Pin>,
     /// Tries to log in, by address and by account.
     pub log_in_rates: Mutex<Rates>,
+    /// Commands to the Redis that nodes share; `None`: this one is alone.
+    pub redis: Option<Arc<Commands>>,
+    /// The rates of all nodes together; `None`: this one is alone.
+    pub shared_rates: Option<Arc<ClusterRates>>,
     /// Sessions just seen, to be noted many at once; dropped at the bound, since the next visit
     /// says the same.
     pub seen: mpsc::Sender<(SessionId, u64, String)>,
@@ -50,6 +56,9 @@ pub struct Core {
     pub endings: AtomicU64,
     /// Start of the steady clock that rates are counted by.
     pub began: Instant,
+    /// A test has stopped the flusher's slots.
+    #[cfg(test)]
+    pub(crate) flusher_stopped: std::sync::atomic::AtomicBool,
 }
 
 impl Core {
@@ -63,8 +72,27 @@ impl Core {
         self.began.elapsed().as_millis() as u64
     }
 
-    /// Counts a try to log in.
-    pub fn log_ins(&self, who: Who) -> Result<(), Refusal> {
+    /// Counts a try to log in, here and over all nodes.
+    pub async fn log_ins(&self, who: Who) -> Result<(), Refusal> {
+        self.log_ins_here(who)?;
+        self.take_shared(Class::LogIn, who).await
+    }
+
+    /// Counts what this node's own bucket let pass against the one of all nodes. Sends, reads,
+    /// markers and signals are not: each would wait for a round trip to Redis, and a person has few
+    /// links, so is at few nodes.
+    pub async fn take_shared(&self, class: Class, who: Who) -> Result<(), Refusal> {
+        match (&self.shared_rates, class) {
+            (Some(rates), Class::Command | Class::Upload | Class::LogIn) => {
+                rates.take(class, who, 1).await.map_err(Refusal::from)
+            }
+            (Some(_), Class::Send | Class::Read | Class::Marker | Class::Signal) | (None, _) => {
+                Ok(())
+            }
+        }
+    }
+
+    fn log_ins_here(&self, who: Who) -> Result<(), Refusal> {
         let mut rates = self
             .log_in_rates
             .lock()

@@ -69,9 +69,14 @@ impl Flusher {
         if self.easy || quiet >= self.tick {
             self.now.push(link);
         } else {
-            self.slots[link as usize % SLOTS].push(link);
-            self.waiting += 1;
+            self.mark_slot(link);
         }
+    }
+
+    /// A link has something to write that leaves in a slot, however quiet it was.
+    pub(super) fn mark_slot(&mut self, link: u32) {
+        self.slots[link as usize % SLOTS].push(link);
+        self.waiting += 1;
     }
 
     /// Takes the links to flush at once; give the list back with [`Flusher::recycle`].

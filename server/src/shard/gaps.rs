@@ -42,9 +42,11 @@ pub(super) async fn run(shard: Rc<Shard>) {
 
 /// What changed in a room, for whoever reads it here; what each of them may see is decided there.
 async fn read(core: Arc<Core>, room: RoomId, since: u64) {
+    core.metrics.gaps_read.add(1);
     let changes = match core.store.changes(room, since, 0).await {
         Ok(changes) => Some(Box::new(changes)),
         Err(error) => {
+            core.metrics.gaps_failed.add(1);
             tracing::warn!(%error, %room, since, "a gap could not be read; it is tried again");
             None
         }
@@ -103,14 +105,20 @@ impl State {
             direct,
             frames,
             readers,
+            at,
         } = batch;
-        self.deliver(before, head, frames, shard);
+        let queued = self.deliver(before, head, frames, shard);
+        if queued > 0 {
+            let slots = self.flusher.is_waiting();
+            self.delivering.queued(at, slots);
+        }
         self.readers_changed(head, direct, readers);
     }
 
-    fn deliver(&mut self, before: u64, head: Head, frames: BatchFrames, shard: &Shard) {
+    /// For how many links it was queued.
+    fn deliver(&mut self, before: u64, head: Head, frames: BatchFrames, shard: &Shard) -> u64 {
         let Some(slot) = self.hub.slot(head.room) else {
-            return;
+            return 0;
         };
         let span = Span {
             before,
@@ -122,6 +130,7 @@ impl State {
             room.head = newer(room.head, head);
             room.ring.push(before, head.rev, frames);
         }
+        queued
     }
 
     /// What now follows of that which came too early.

@@ -7,6 +7,7 @@ use parlor_protocol::room::Head;
 use slab::Slab;
 
 use super::RoomCommitted;
+use super::loopback::LOOPBACK;
 use crate::room::{Order, Ring};
 
 /// How much of a room a link receives.
@@ -57,7 +58,7 @@ impl Hub {
     pub(crate) fn open_slots(&self) -> impl Iterator<Item = u32> + '_ {
         self.rooms
             .iter()
-            .filter(|(_, room)| !room.full.is_empty())
+            .filter(|(_, room)| room.full.first().is_some_and(|link| *link != LOOPBACK))
             .map(|(slot, _)| slot as u32)
     }
 

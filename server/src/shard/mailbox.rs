@@ -67,6 +67,7 @@ impl State {
             ToShard::Reached(heads) => heads
                 .into_iter()
                 .for_each(|head| self.room_reached(head, shard)),
+            ToShard::Probe(left) => self.probe(left, shard),
             ToShard::Drain { farewell, done } => super::leave::drain(self, farewell, done),
             ToShard::MoveAway {
                 count,

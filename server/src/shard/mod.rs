@@ -2,6 +2,7 @@
 //! own. The core runtime talks to it through one bounded mailbox, in order.
 
 mod context;
+mod delivering;
 mod door;
 mod elsewhere;
 mod enter;
@@ -10,6 +11,7 @@ mod gaps;
 mod hub;
 mod leave;
 mod link;
+mod loopback;
 mod mailbox;
 mod nodes;
 mod others;
@@ -27,7 +29,7 @@ mod upkeep;
 mod write;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parlor_protocol::bus::{NodePresence, NodeTyping};
@@ -161,6 +163,8 @@ pub enum ToShard {
     },
     /// Where rooms stand in the database.
     Reached(Vec<Head>),
+    /// A probe of the delivery; answered when it has left.
+    Probe(oneshot::Sender<()>),
     /// Tells all links to go, waits for them within bounds, then answers.
     Drain {
         farewell: Farewell,
@@ -198,6 +202,8 @@ pub struct RoomCommitted {
     pub direct: bool,
     pub frames: BatchFrames,
     pub readers: ReaderChange,
+    /// When it was committed, or heard of from another node.
+    pub at: Instant,
 }
 
 /// The core's end of the mailbox.

@@ -184,6 +184,8 @@ pub(super) async fn flush_slots(shard: Rc<Shard>) {
         let mut due = Instant::now() + shard.step(|state| state.flusher.slot());
         while shard.step(|state| state.flusher.is_waiting()) {
             sleep_until(due.into()).await;
+            #[cfg(test)]
+            stopped(&shard.core).await;
             let late = due.elapsed();
             shard.core.metrics.loop_lag.observe(late);
             shard.flush_slot(late);
@@ -191,6 +193,17 @@ pub(super) async fn flush_slots(shard: Rc<Shard>) {
             // A slot that came late does not make the next ones come in a bunch.
             due = (due + slot).max(Instant::now());
         }
+    }
+}
+
+/// Waits while a test has stopped the slots.
+#[cfg(test)]
+async fn stopped(core: &Core) {
+    while core
+        .flusher_stopped
+        .load(std::sync::atomic::Ordering::Relaxed)
+    {
+        sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn serve_connection(shard: Rc<Shard>, connection: Connection) {
     let added = shard.step(|state| match shard.crowded(state, counted_at) {
         true => Err("too many links from this address"),
         false if state.links.len() >= bound => Err("the server takes no more links now"),
-        false => Ok(state.add(connection.clone())),
+        false => Ok(state.add(connection.clone(), &shard)),
     });
     let at = match added {
         Ok(at) => at,

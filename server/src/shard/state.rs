@@ -13,11 +13,13 @@ use parlor_protocol::tcp::LinkToken;
 use slab::Slab;
 use tokio::sync::Notify;
 
+use super::delivering::Delivering;
 use super::door::Door;
 use super::elsewhere::Own;
 use super::flusher::Flusher;
 use super::hub::Hub;
 use super::link::{Link, Writable};
+use super::loopback::Loopback;
 use super::others::Others;
 use super::presence::Presences;
 use super::{LinkRef, SharedCore};
@@ -44,6 +46,9 @@ pub(crate) struct State {
     pub(super) links: Slab<Link>,
     pub(crate) hub: Hub,
     pub(super) flusher: Flusher,
+    pub(super) delivering: Delivering,
+    /// Where the delivery's probes end.
+    pub(super) loopback: Loopback,
     pub(super) presences: Presences,
     pub(crate) rates: Rates,
     pub(super) gather: Gather,
@@ -87,6 +92,8 @@ impl Shard {
             links: Slab::new(),
             hub: Hub::default(),
             flusher: Flusher::default(),
+            delivering: Delivering::default(),
+            loopback: Loopback::default(),
             presences: Presences::default(),
             rates: Rates::new(core.config.limits.clone()),
             gather: Gather::default(),
@@ -150,11 +157,13 @@ impl Shard {
 }
 
 impl State {
-    pub(super) fn add(&mut self, connection: Connection) -> LinkRef {
+    pub(super) fn add(&mut self, connection: Connection, shard: &Shard) -> LinkRef {
         self.generation = self.generation.wrapping_add(1);
         let mut link = Link::new(self.generation, connection, Instant::now());
         *self.addresses.entry(link.counted_at).or_default() += 1;
-        link.token = link.connection.is_tcp().then(new_link_token).flatten();
+        let is_tcp = link.connection.is_tcp();
+        shard.core.metrics.links_by_transport.of(is_tcp).add(1);
+        link.token = is_tcp.then(new_link_token).flatten();
         let token = link.token;
         let index = self.links.insert(link);
         let at = LinkRef {
@@ -179,6 +188,8 @@ impl State {
             return;
         }
         let mut link = self.links.remove(at.index as usize);
+        let is_tcp = link.connection.is_tcp();
+        shard.core.metrics.links_by_transport.of(is_tcp).add(-1);
         if let Some(count) = self.addresses.get_mut(&link.counted_at) {
             *count -= 1;
             if *count == 0 {

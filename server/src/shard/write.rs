@@ -11,6 +11,7 @@ use slab::Slab;
 
 use super::flusher::Flusher;
 use super::link::{Link, TAG_HEADS, TAG_USER};
+use super::loopback::LOOPBACK;
 use super::state::{Shard, State};
 use super::{Lane, LinkRef};
 use crate::room::Span;
@@ -20,7 +21,12 @@ impl Shard {
     pub(super) fn flush_slot(&self, late: Duration) {
         let mut state = self.state.borrow_mut();
         let links = state.flusher.take_slot(late);
-        state.flush_list(&links, self);
+        state.flush_list(&links, self, true);
+        let now = Instant::now();
+        for committed in state.delivering.left_by_slot() {
+            let took = now.saturating_duration_since(committed);
+            self.core.metrics.delivery.observe(took);
+        }
         state.flusher.recycle(links);
         if !state.flusher.is_waiting() {
             state.gather.clear();
@@ -55,6 +61,9 @@ impl State {
         self.flusher.count(room.full.len(), now);
         for index in &room.full {
             let Some(link) = self.links.get_mut(*index as usize) else {
+                if *index == LOOPBACK {
+                    self.loopback.queued(&mut self.flusher);
+                }
                 continue;
             };
             match some_late.then(|| link.since(slot)) {
@@ -155,15 +164,23 @@ impl State {
     pub(super) fn flush_now(&mut self, shard: &Shard) {
         let links = self.flusher.take_now();
         if !links.is_empty() {
-            self.flush_list(&links, shard);
+            self.flush_list(&links, shard, false);
         }
         self.flusher.recycle(links);
+        let now = Instant::now();
+        for committed in self.delivering.left_at_once() {
+            let took = now.saturating_duration_since(committed);
+            shard.core.metrics.delivery.observe(took);
+        }
     }
 
-    fn flush_list(&mut self, links: &[u32], shard: &Shard) {
+    fn flush_list(&mut self, links: &[u32], shard: &Shard, by_slot: bool) {
         let now = Instant::now();
         for index in links {
             let Some(link) = self.links.get_mut(*index as usize) else {
+                if *index == LOOPBACK {
+                    self.loopback.flushed(&mut self.flusher, by_slot);
+                }
                 continue;
             };
             let at = LinkRef {

@@ -171,6 +171,19 @@ pub struct Access {
 pub struct Connections {
     pub open: u32,
     pub busy: u32,
+    /// How many there may be.
+    pub most: u32,
+}
+
+/// How reads of rooms were answered by replicas since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplicaReads {
+    /// By a replica.
+    pub answered: u64,
+    /// A replica had not come so far.
+    pub behind: u64,
+    /// A replica did not answer, or not in time.
+    pub failed: u64,
 }
 
 #[async_trait]
@@ -179,6 +192,10 @@ pub trait Store: Send + Sync + 'static {
     fn epoch(&self) -> Epoch;
     /// How many connections there are now, for the operator's figures.
     fn connections(&self) -> Connections;
+    /// How replicas answered, for the operator's figures.
+    fn replica_reads(&self) -> ReplicaReads {
+        ReplicaReads::default()
+    }
     /// Whether any account exists.
     async fn is_empty(&self) -> Result<bool>;
     /// A whole, consistent copy while the store is in use.

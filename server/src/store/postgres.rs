@@ -6,6 +6,7 @@ mod append;
 mod changes;
 mod erase;
 mod error;
+mod examine;
 mod failure;
 mod invites;
 mod keys;
@@ -37,9 +38,10 @@ use parlor_protocol::sync::{Marker, RoomChanges, UserChanges};
 use parlor_protocol::{Epoch, Refusal, RoomId, SessionId, UserId};
 use sqlx::PgPool;
 
+pub use super::ReplicaReads;
 pub use super::shared::clock::Clock;
+pub use examine::{PostgresExamined, examine};
 pub(super) use open::{bring_forward, steps};
-pub use replicas::ReplicaReads;
 pub use settings::PostgresSettings;
 pub(super) use target::{Occupied, Target};
 
@@ -119,11 +121,6 @@ impl PostgresStore {
         }
     }
 
-    /// How reads of rooms were answered since the start.
-    pub fn replica_reads(&self) -> ReplicaReads {
-        self.shared.replicas.reads()
-    }
-
     async fn read_page(&self, asked: Asked) -> Result<Page> {
         if let Some(page) = self.shared.replicas.page(asked).await {
             return Ok(page);
@@ -160,19 +157,25 @@ delegating_store!(PostgresStore {
     }
 
     fn connections(&self) -> Connections {
-        let (mut open, mut idle) = (0, 0);
+        let (mut open, mut idle, mut most) = (0, 0, 0);
         let shared = &self.shared;
         for pool in [&shared.appends, &shared.others]
             .into_iter()
             .chain(shared.replicas.pools())
         {
             open += pool.size();
+            most += pool.options().get_max_connections();
             idle += pool.num_idle();
         }
         Connections {
+            most,
             open,
             busy: open.saturating_sub(u32::try_from(idle).unwrap_or(open)),
         }
+    }
+
+    fn replica_reads(&self) -> ReplicaReads {
+        self.shared.replicas.reads()
     }
 
     async fn backup(&self, _: &Path) -> Result<()> {

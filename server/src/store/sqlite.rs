@@ -128,6 +128,7 @@ delegating_store!(SqliteStore {
         let idle = u32::try_from(self.readers.num_idle()).unwrap_or(readers);
         // The writer and the checkpointer have one each.
         Connections {
+            most: self.readers.options().get_max_connections() + 2,
             open: readers + 2,
             busy: readers.saturating_sub(idle) + u32::from(self.writer.is_busy()),
         }

@@ -60,6 +60,7 @@ impl Machine {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parlor-server"));
         command
             .args(arguments)
+            .current_dir(self.folder())
             .env_clear()
             .env("HOME", self.folder())
             .env("XDG_CONFIG_HOME", self.folder())

@@ -8,6 +8,7 @@ use parlor_protocol::{Code, Refusal, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::ops::health;
 use crate::room::{ReplyTo, Submission};
 use crate::shard::Core;
 use crate::store::{Committed, RoomCommand, Store};
@@ -76,7 +77,7 @@ impl Live for Core {
     }
 
     async fn status(&self) -> Status {
-        let not_ready = self.store.check().await.err();
+        let reasons = health::readiness(self).await.reasons;
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             running: true,
@@ -89,7 +90,7 @@ impl Live for Core {
             entered: self.metrics.entered.get(),
             messages_sent: self.metrics.messages_sent.get(),
             rss_bytes: crate::ops::metrics::Process::now().rss_bytes,
-            not_ready: not_ready.map(|error| error.to_string()),
+            not_ready: (!reasons.is_empty()).then(|| reasons.join("; ")),
         }
     }
 

@@ -1,28 +1,66 @@
 #![allow(clippy::unwrap_used)]
 
+use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use super::*;
 
+/// A node whose database is so, and all else is well.
 struct Fixed(Result<(), String>);
 
 #[async_trait]
-impl Probe for Fixed {
-    async fn ready(&self) -> Result<(), String> {
+impl Health for Fixed {
+    async fn database(&self) -> Result<(), String> {
         self.0.clone()
+    }
+
+    async fn redis(&self) -> Result<Redis, String> {
+        Ok(Redis::NotNeeded)
+    }
+
+    fn delivery(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn taking(&self) -> Result<(), String> {
+        Ok(())
     }
 }
 
-/// Never answers.
-struct Hanging;
+/// Everything is wrong; a part without a reason never answers.
+struct Ill {
+    database: Option<&'static str>,
+    redis: Option<&'static str>,
+}
 
 #[async_trait]
-impl Probe for Hanging {
-    async fn ready(&self) -> Result<(), String> {
-        // From here on only time can pass, and it does so at once.
-        tokio::time::pause();
-        std::future::pending().await
+impl Health for Ill {
+    async fn database(&self) -> Result<(), String> {
+        said(self.database).await
+    }
+
+    async fn redis(&self) -> Result<Redis, String> {
+        said(self.redis).await.map(|()| Redis::Works)
+    }
+
+    fn delivery(&self) -> Result<(), String> {
+        Err("nothing leaves".to_owned())
+    }
+
+    fn taking(&self) -> Result<(), String> {
+        Err("it drains".to_owned())
+    }
+}
+
+async fn said(reason: Option<&str>) -> Result<(), String> {
+    match reason {
+        Some(reason) => Err(reason.to_owned()),
+        None => {
+            // From here on only time can pass, and it does so at once.
+            tokio::time::pause();
+            std::future::pending().await
+        }
     }
 }
 
@@ -32,13 +70,13 @@ struct Running {
     task: tokio::task::JoinHandle<()>,
 }
 
-async fn start(probe: impl Probe, token: Option<&str>) -> Running {
+async fn start(health: impl Health, token: Option<&str>) -> Running {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let operator = Operator {
         metrics: Arc::new(Metrics::default()),
-        probe: Arc::new(probe),
+        health: Arc::new(health),
         token: token.map(Secret::new),
     };
     let stopped = async move { drop(stopped.await) };
@@ -87,9 +125,40 @@ async fn a_node_that_is_not_ready_says_why() {
 
 #[tokio::test]
 async fn a_database_that_hangs_is_not_ready() {
-    let running = start(Hanging, None).await;
+    let hanging = Ill {
+        database: None,
+        redis: Some("gone"),
+    };
+    let running = start(hanging, None).await;
+    let answer = ask(running.address, "GET /health/db HTTP/1.1").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let words = "the database did not answer within 2000 ms";
+    assert!(answer.contains(words), "{answer}");
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_ready_gives_all_its_reasons() {
+    let ill = Ill {
+        database: Some("the disk is full"),
+        redis: Some("it is away"),
+    };
+    let running = start(ill, None).await;
     let answer = ask(running.address, "GET /health/ready HTTP/1.1").await;
-    assert!(answer.contains("did not answer within 2000 ms"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    // Redis is none of them: no node would be left.
+    let reasons = "\"reasons\":[\"the disk is full\",\"nothing leaves\",\"it drains\"]";
+    assert!(answer.contains(reasons), "{answer}");
+    let answer = ask(running.address, "GET /health/redis HTTP/1.1").await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("it is away"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_node_alone_needs_no_redis() {
+    let running = start(Fixed(Ok(())), None).await;
+    let answer = ask(running.address, "GET /health/redis HTTP/1.1").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("\"status\":\"not needed\""), "{answer}");
 }
 
 #[tokio::test]

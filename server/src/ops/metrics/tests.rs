@@ -1,10 +1,16 @@
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use parlor_protocol::{Code, Kind};
 
 use super::*;
+use crate::bus::LocalBus;
+use crate::config::Limits;
+use crate::guard::cluster_rate::ClusterRates;
+use crate::redis::Commands;
+use crate::store::ReplicaReads;
 
 #[track_caller]
 fn has(text: &str, line: &str) {
@@ -79,9 +85,74 @@ fn queries_are_told_apart_by_name_and_requests_by_kind_and_code() {
     );
 }
 
+/// A node that is one of several, with nobody about.
+fn of_a_cluster() -> Metrics {
+    let address = "redis://127.0.0.1:1".parse().unwrap();
+    let commands = Arc::new(Commands::start(address));
+    let (bus, _events) = LocalBus::start();
+    let figures = ClusterFigures {
+        bus: Arc::new(bus),
+        membership: Arc::default(),
+        nodes: tokio::sync::watch::channel(3).1,
+        redis: commands.up(),
+        rates: Arc::new(ClusterRates::new(
+            commands,
+            String::new(),
+            Limits::default(),
+        )),
+    };
+    let metrics = Metrics::default();
+    metrics.cluster.set(figures).unwrap();
+    metrics
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_shows_what_it_counts_towards_the_others() {
+    let text = of_a_cluster().render();
+    for line in [
+        "parlor_nodes 3",
+        "parlor_redis_up 0",
+        "parlor_bus_away 0",
+        "parlor_bus_published_total 0",
+        "parlor_bus_unpublished_total{why=\"full\"} 0",
+        "parlor_bus_dropped_total{why=\"missed\"} 0",
+        "parlor_beats_total{by=\"database\"} 0",
+        "parlor_rates_total{by=\"alone\"} 0",
+    ] {
+        has(&text, line);
+    }
+    assert!(!Metrics::default().render().contains("parlor_bus"));
+}
+
 #[test]
-fn every_family_is_declared_once_and_named_by_the_rules() {
-    let text = Metrics::default().render();
+fn what_is_counted_elsewhere_never_goes_back() {
+    let metrics = Metrics::default();
+    let reads = |answered| ReplicaReads {
+        answered,
+        ..ReplicaReads::default()
+    };
+    metrics.replica_reads.reached(reads(7));
+    metrics.replica_reads.reached(reads(5));
+    let name = "parlor_replica_reads_total";
+    has(
+        &metrics.render(),
+        &format!("{name}{{result=\"answered\"}} 7"),
+    );
+}
+
+#[test]
+fn links_are_told_apart_by_what_carries_them() {
+    let metrics = Metrics::default();
+    metrics.links_by_transport.of(true).add(2);
+    metrics.links_by_transport.of(true).add(-1);
+    let text = metrics.render();
+    has(&text, "parlor_transport_links{transport=\"quic\"} 0");
+    has(&text, "parlor_transport_links{transport=\"tcp\"} 1");
+}
+
+#[tokio::test]
+async fn every_family_is_declared_once_and_named_by_the_rules() {
+    let text = of_a_cluster().render();
     let mut seen = std::collections::BTreeSet::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();

@@ -130,5 +130,6 @@ fn batch(command: &RoomCommand, text: &str, before: Head, head: Head, at_ms: u64
         direct: false,
         frames: BatchFrames::new(&batch),
         readers: ReaderChange::None,
+        at: std::time::Instant::now(),
     }
 }

@@ -66,6 +66,9 @@ impl World {
             gate: Gate::new(metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
             requests: Arc::new(Semaphore::new(1)),
+            redis: None,
+            shared_rates: None,
+            flusher_stopped: Default::default(),
             log_in_rates: Mutex::new(Rates::new(config.limits.clone())),
             online: Mutex::new(HashSet::new()),
             endings: AtomicU64::new(0),
@@ -101,7 +104,7 @@ impl World {
         let push = connection.open_push().await;
         let (sender, decision) = oneshot::channel();
         let at = self.shard.step(|state| {
-            let at = state.add(connection);
+            let at = state.add(connection, &self.shard);
             let link = state.link(at).unwrap();
             link.push = push;
             link.decision = Some(sender);
@@ -234,6 +237,7 @@ impl World {
                 direct: false,
                 frames,
                 readers: ReaderChange::None,
+                at: Instant::now(),
             }],
             ..Committed::default()
         })));

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use super::settings::PostgresSettings;
 use super::{changes, open, page};
 use crate::store::shared::page::Asked;
-use crate::store::{Appended, Result};
+use crate::store::{Appended, ReplicaReads, Result};
 
 /// Rooms whose revs are known; each takes about 80 bytes. The others are read from the primary.
 const ROOMS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
@@ -24,17 +24,6 @@ const ROOMS: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 const WITHIN: Duration = Duration::from_millis(500);
 /// How long a replica that failed is left alone.
 const LEFT_ALONE: Duration = Duration::from_secs(5);
-
-/// How reads of rooms were answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReplicaReads {
-    /// By a replica.
-    pub answered: u64,
-    /// A replica had not come so far.
-    pub behind: u64,
-    /// A replica did not answer, or not in time.
-    pub failed: u64,
-}
 
 pub(super) struct Replicas {
     replicas: Vec<Replica>,
