@@ -192,6 +192,37 @@ impl TestPostgres {
         self.end(Signal::KILL).await
     }
 
+    /// SIGSTOP of all that belongs to it: connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn freeze(&self) -> Result<(), PostgresError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it was.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn thaw(&self) -> Result<(), PostgresError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), PostgresError> {
+        let Some(child) = &self.child else {
+            return Err(io::Error::other("PostgreSQL does not run").into());
+        };
+        // The head first, so that it starts no others.
+        for process in identity(child).into_iter().chain(family(child)) {
+            match rustix::process::kill_process(process, signal) {
+                // Ended meanwhile.
+                Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                Err(error) => return Err(io::Error::from(error).into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Starts it after [`Self::stop`] or [`Self::kill`].
     ///
     /// # Errors

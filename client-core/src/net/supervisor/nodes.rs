@@ -17,6 +17,9 @@ const AVOIDED_FOR: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     known: Vec<Known>,
+    /// Listed once and no more, the newest first. A list holds who took links when it was made: the
+    /// others of a cluster that is being restarted come back, and nobody says so to a link that lives.
+    former: Vec<Known>,
     /// The installation has had more than one node: only then is a node dialled that the person did
     /// not name. What a lone server believes to be its address may be wrong.
     several: bool,
@@ -49,13 +52,19 @@ impl Nodes {
 
     /// A link is up. The node that it leads to names itself first.
     pub(super) fn welcomed(&mut self, nodes: &[Node]) {
-        self.known = known(nodes);
+        let listed = known(nodes);
+        let before = [&mut self.asked, &mut self.known, &mut self.former];
+        let before: Vec<Known> = before.into_iter().flat_map(std::mem::take).collect();
+        for node in before {
+            let is_it = |other: &Known| other.address == node.address;
+            if !listed.iter().chain(&self.former).any(is_it) && self.former.len() < NODES {
+                self.former.push(node);
+            }
+        }
+        self.known = listed;
         self.several |= self.known.len() > 1;
         self.here = self.known.first().map(|it| it.address.clone());
-        self.asked.clear();
-        let here = self.here.clone();
-        self.avoided
-            .retain(|(address, _)| Some(address) != here.as_ref());
+        self.trust();
     }
 
     /// The link is silent, or has ended: its node is not the first to be dialled.
@@ -82,12 +91,13 @@ impl Nodes {
         self.doubt(now);
         self.asked = known(nodes);
         let elsewhere = |it: &Known| Some(&it.address) != self.here.as_ref();
-        !self.asked.is_empty() || self.known.iter().any(elsewhere)
+        let former = self.several && self.former.iter().any(elsewhere);
+        !self.asked.is_empty() || self.known.iter().any(elsewhere) || former
     }
 
     /// What to dial, in this order, each one beside those before it that have not answered: the
-    /// better of two nodes, another one, and `home`, the address that the person gave. `home` comes
-    /// first where nothing else is known, and at every second try: what servers said may be out of
+    /// better of two nodes, another one, and `home`, the address that the person gave. Nodes that are
+    /// listed no more stand in for those that are missing or avoided. `home` comes first where nothing else is known, and at every second try: what servers said may be out of
     /// date.
     pub(super) fn plan<R: Rng + ?Sized>(
         &self,
@@ -96,23 +106,26 @@ impl Nodes {
         now: Instant,
         rng: &mut R,
     ) -> Vec<ServerAddress> {
-        let from = match (self.asked.is_empty(), self.several) {
-            (false, _) => self.asked.clone(),
-            (true, true) => self.known.clone(),
-            (true, false) => Vec::new(),
+        let (from, former) = match (self.asked.is_empty(), self.several) {
+            (false, _) => (self.asked.clone(), Vec::new()),
+            (true, true) => (self.known.clone(), self.former.clone()),
+            (true, false) => (Vec::new(), Vec::new()),
         };
         let home_first = failures % 2 == 1;
-        let (mut good, mut doubtful): (Vec<_>, Vec<_>) = from
-            .into_iter()
-            .filter(|it| it.address != *home || !home_first)
-            .partition(|it| !self.is_avoided(&it.address, now));
+        let part = |nodes: Vec<Known>| -> (Vec<_>, Vec<_>) {
+            nodes
+                .into_iter()
+                .filter(|it| it.address != *home || !home_first)
+                .partition(|it| !self.is_avoided(&it.address, now))
+        };
+        let (good, doubtful) = part(from);
+        let (former, lost) = part(former);
+        let mut ranks = [good, former, doubtful, lost];
         let mut plan = Vec::with_capacity(PLACES);
         if home_first {
             plan.push(home.clone());
         }
-        while let Some(next) =
-            best_of_two(&mut good, rng).or_else(|| best_of_two(&mut doubtful, rng))
-        {
+        while let Some(next) = ranks.iter_mut().find_map(|rank| best_of_two(rank, rng)) {
             // One place is home's.
             let taken = plan.len() + usize::from(!plan.contains(home) && next.address != *home);
             if taken < PLACES {

@@ -24,55 +24,14 @@ const LAST_WORDS: usize = 20;
 
 impl Scene {
     pub(super) async fn carry_out(&mut self, fault: ClusterFault) -> Result<(), ChaosError> {
-        let back = match fault {
-            ClusterFault::Remove => {
-                self.crowd.remove_or_add().await;
-                return Ok(());
-            }
-            ClusterFault::Crash => {
-                self.crowd.crash().await;
-                return Ok(());
-            }
-            ClusterFault::Move => {
-                self.relay.rebind().await?;
-                return Ok(());
-            }
-            ClusterFault::KillNode => Some(self.kill_a_node().await?),
-            ClusterFault::FreezeNode => Some(self.freeze_a_node().await?),
-            ClusterFault::CutUdp => Some(self.cut_udp().await?),
-            ClusterFault::KillNodeAndRedis => {
-                self.kill_redis().await?;
-                let back = self.kill_a_node().await?;
-                self.start_redis().await?;
-                Some(back)
-            }
-            ClusterFault::Rolling => {
-                self.restart_all().await?;
-                None
-            }
-            ClusterFault::KillRedis => {
-                self.kill_redis().await?;
-                self.crowd.talk_during(sleep(WITHOUT_REDIS)).await;
-                self.start_redis().await?;
-                None
-            }
-            ClusterFault::FlushRedis => {
-                self.redis(&["FLUSHALL"]).await?;
-                None
-            }
-            ClusterFault::CutSubscribers => {
-                self.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await?;
-                None
-            }
-            ClusterFault::RestartPostgres => {
-                self.shared(restart_postgres).await?;
-                None
-            }
-            ClusterFault::CutPostgres => {
-                self.shared(cut_postgres).await?;
-                None
-            }
-        };
+        let back = self.blow(fault).await?;
+        if matches!(
+            fault,
+            ClusterFault::Remove | ClusterFault::Crash | ClusterFault::Move
+        ) {
+            // Nothing is awaited before the next one.
+            return Ok(());
+        }
         // Redis was away for long enough to swallow somebody's last word; else it is said now, while
         // connections are made anew.
         if fault != ClusterFault::KillRedis {
@@ -87,6 +46,42 @@ impl Scene {
             settled,
         });
         Ok(())
+    }
+
+    /// Until its end; how long clients of a node were without one, where it was a node's.
+    async fn blow(&mut self, fault: ClusterFault) -> Result<Option<Duration>, ChaosError> {
+        match fault {
+            ClusterFault::KillNode => return self.kill_a_node().await.map(Some),
+            ClusterFault::FreezeNode => return self.freeze_a_node().await.map(Some),
+            ClusterFault::CutUdp => return self.cut_udp().await.map(Some),
+            ClusterFault::KillNodeAndRedis => {
+                self.shared(kill_redis).await?;
+                let back = self.kill_a_node().await?;
+                self.shared(start_redis).await?;
+                return Ok(Some(back));
+            }
+            ClusterFault::Rolling => self.restart_all().await?,
+            ClusterFault::KillRedis => {
+                self.shared(kill_redis).await?;
+                self.crowd.talk_during(sleep(WITHOUT_REDIS)).await;
+                self.shared(start_redis).await?;
+            }
+            ClusterFault::FreezeRedis => self.shared(freeze_redis).await?,
+            ClusterFault::FlushRedis => self.redis(&["FLUSHALL"]).await?,
+            ClusterFault::CutSubscribers => {
+                self.redis(&["CLIENT", "KILL", "TYPE", "pubsub"]).await?;
+            }
+            ClusterFault::RestartPostgres => self.shared(restart_postgres).await?,
+            ClusterFault::KillPostgres => self.shared(kill_postgres).await?,
+            ClusterFault::FreezePostgres => self.shared(freeze_postgres).await?,
+            ClusterFault::CutPostgres => self.shared(cut_postgres).await?,
+            ClusterFault::Remove => self.crowd.remove_or_add().await,
+            ClusterFault::Crash => self.crowd.crash().await,
+            ClusterFault::Move => {
+                self.relay.rebind().await?;
+            }
+        }
+        Ok(None)
     }
 
     // ---- nodes
@@ -193,14 +188,6 @@ impl Scene {
         Ok(())
     }
 
-    async fn kill_redis(&mut self) -> Result<(), ChaosError> {
-        self.shared(kill_redis).await
-    }
-
-    async fn start_redis(&mut self) -> Result<(), ChaosError> {
-        self.shared(start_redis).await
-    }
-
     async fn shared(
         &mut self,
         blow: impl AsyncFnOnce(&mut Cluster) -> Result<(), ClusterError>,
@@ -216,6 +203,23 @@ async fn kill_redis(cluster: &mut Cluster) -> Result<(), ClusterError> {
 
 async fn start_redis(cluster: &mut Cluster) -> Result<(), ClusterError> {
     cluster.shared.redis.start().await.map_err(shared)
+}
+
+async fn freeze_redis(cluster: &mut Cluster) -> Result<(), ClusterError> {
+    cluster.shared.redis.freeze().map_err(shared)?;
+    sleep(FROZEN).await;
+    cluster.shared.redis.thaw().map_err(shared)
+}
+
+async fn kill_postgres(cluster: &mut Cluster) -> Result<(), ClusterError> {
+    cluster.shared.postgres.kill().await.map_err(shared)?;
+    cluster.shared.postgres.begin().await.map_err(shared)
+}
+
+async fn freeze_postgres(cluster: &mut Cluster) -> Result<(), ClusterError> {
+    cluster.shared.postgres.freeze().map_err(shared)?;
+    sleep(FROZEN).await;
+    cluster.shared.postgres.thaw().map_err(shared)
 }
 
 async fn restart_postgres(cluster: &mut Cluster) -> Result<(), ClusterError> {

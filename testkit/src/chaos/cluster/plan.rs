@@ -19,12 +19,18 @@ pub enum ClusterFault {
     Rolling,
     /// kill -9 of Redis, and an empty one after some seconds.
     KillRedis,
+    /// SIGSTOP of Redis, SIGCONT after five seconds: nothing answers, and nothing is refused.
+    FreezeRedis,
     /// FLUSHALL.
     FlushRedis,
     /// CLIENT KILL TYPE pubsub.
     CutSubscribers,
     /// PostgreSQL stops and starts.
     RestartPostgres,
+    /// kill -9 of PostgreSQL, which recovers from its log.
+    KillPostgres,
+    /// SIGSTOP of all its processes, SIGCONT after five seconds.
+    FreezePostgres,
     /// Every connection to PostgreSQL is ended.
     CutPostgres,
     /// Somebody is removed from a room, or brought back.
@@ -65,8 +71,9 @@ impl ClusterPlan {
     /// Everything once or more, in an order drawn from the seed.
     pub fn whole(rng: &mut ChaCha8Rng) -> Self {
         use ClusterFault::{
-            Crash, CutPostgres, CutSubscribers, CutUdp, FlushRedis, FreezeNode, KillNode,
-            KillNodeAndRedis, KillRedis, Move, Remove, RestartPostgres, Rolling,
+            Crash, CutPostgres, CutSubscribers, CutUdp, FlushRedis, FreezeNode, FreezePostgres,
+            FreezeRedis, KillNode, KillNodeAndRedis, KillPostgres, KillRedis, Move, Remove,
+            RestartPostgres, Rolling,
         };
         let faults = [
             KillNode,
@@ -74,9 +81,12 @@ impl ClusterPlan {
             FreezeNode,
             Rolling,
             KillRedis,
+            FreezeRedis,
             FlushRedis,
             CutSubscribers,
             RestartPostgres,
+            KillPostgres,
+            FreezePostgres,
             CutPostgres,
             Remove,
             Crash,
@@ -84,7 +94,10 @@ impl ClusterPlan {
             Move,
             CutUdp,
         ];
-        Self::shuffled(faults.to_vec(), rng)
+        let mut plan = Self::shuffled(faults.to_vec(), rng);
+        // What clients were told of the nodes is never older than just after all were restarted.
+        plan.faults.extend([Rolling, KillNode]);
+        plan
     }
 
     /// One of each kind, short enough for every change to the program.

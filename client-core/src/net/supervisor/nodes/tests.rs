@@ -144,7 +144,24 @@ fn who_is_sent_away_to_nowhere_goes_to_another_node_that_it_knows() {
 fn the_last_node_of_several_is_still_a_place_to_go() {
     let mut desk = Desk::linked(&[0, 0]);
     desk.nodes.welcomed(&[node(1, 0)]);
-    assert_eq!(desk.plan(0), [address(1), home()]);
+    assert_eq!(desk.plan(0), [address(1), address(0), home()]);
+}
+
+#[test]
+fn nodes_that_were_away_when_the_list_was_made_are_tried_where_it_is_of_no_use() {
+    let mut desk = Desk::linked(&[0, 0, 0]);
+    // The others are being restarted.
+    desk.nodes.welcomed(&[node(0, 0)]);
+    desk.nodes.doubt(desk.now);
+    assert_eq!(desk.firsts(), [address(1), address(2)]);
+    assert!(desk.nodes.go_away(&[], desk.now));
+    desk.nodes.welcomed(&[node(0, 0), node(1, 0), node(2, 0)]);
+    assert!(desk.nodes.former.is_empty(), "listed again");
+    for number in 0..1_000 {
+        desk.nodes.welcomed(&[node(number, 0)]);
+    }
+    assert_eq!(desk.nodes.former.len(), NODES);
+    assert_eq!(desk.nodes.former[0].address, address(998));
 }
 
 #[test]
