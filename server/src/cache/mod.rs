@@ -15,7 +15,7 @@
 //! - In a cluster a node's own memory learns of other nodes' changes by the bus, which is a hint and
 //!   brings only what the node has taken channels for. So lists and profiles stay there for a second
 //!   at most; beyond that Redis is asked, which every change has swept.
-//! - Sessions: see [`redis`](self::redis).
+//! - Sessions: see `redis`.
 
 mod heard;
 mod key;
